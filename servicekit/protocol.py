@@ -223,7 +223,7 @@ class ConverseOrder(_TwoWay):
             self._checkpoint = resume.checkpoint.seq
         return kind
 
-    def server(self, message: conv.AgentEvent) -> str:  # noqa: C901 - one branch per kind of message reads best
+    def server(self, message: conv.AgentEvent) -> str:
         """Check an orchestrator message; return its kind ("" for one of a later version)."""
         kind = self._server_kind(message.WhichOneof("event"))
         if kind == "playout":

@@ -38,7 +38,8 @@ def _message(name: str, old: DescriptorProto, new: DescriptorProto) -> Iterator[
         if now is None:
             reserved = any(r.start <= field.number < r.end for r in new.reserved_range)
             moved = f"; the name now has number {taken[field.name]}" if field.name in taken else ""
-            yield f"field {name}.{field.name} = {field.number} was removed{'' if reserved else ' and not reserved'}{moved}"
+            unreserved = "" if reserved else " and not reserved"
+            yield f"field {name}.{field.name} = {field.number} was removed{unreserved}{moved}"
             continue
         if now.name != field.name:
             yield f"field {name}.{field.name} = {field.number} was renamed to {now.name}"

@@ -70,7 +70,7 @@ def test_each_kind_of_breaking_change_is_noticed() -> None:
             request.field[0].ClearField("oneof_index")
         return after
 
-    kinds = "removed renumbered renamed retyped repeated message value rpc streaming oneof".split()
+    kinds = ["removed", "renumbered", "renamed", "retyped", "repeated", "message", "value", "rpc", "streaming", "oneof"]
     unnoticed = [kind for kind in kinds if not breaking_changes(baseline(), changed(kind))]
     assert unnoticed == []
 

@@ -69,13 +69,9 @@ def test_a_second_first_message_or_one_after_the_last_breaks_the_order(example: 
         keep_order(example.rpc, (*example.lines, client[-1]))
 
 
-@pytest.mark.parametrize(
-    "example", [example for example in EXAMPLES if "barge-in" in example.title], ids=str
-)
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if "barge-in" in example.title], ids=str)
 def test_audio_after_its_clear_breaks_the_order(example: Example) -> None:
-    audio = next(
-        line for line in example.lines if not line.from_client and line.message.WhichOneof("event") == "audio"
-    )
+    audio = next(line for line in example.lines if not line.from_client and line.message.WhichOneof("event") == "audio")
     clear = next(
         i
         for i, line in enumerate(example.lines)

@@ -1,0 +1,17 @@
+"""Durations of the contracts, from and to seconds."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+
+
+def duration(seconds: float) -> Duration:
+    """`seconds`, which must not be negative, as a message."""
+    whole = int(seconds)
+    # Rounded to the microsecond: a sample lasts 125 of them, and floats bring noise below.
+    return Duration(seconds=whole, nanos=round((seconds - whole) * 1e6) * 1000)
+
+
+def in_seconds(message: Duration) -> float:
+    """The message in seconds."""
+    return message.seconds + message.nanos / 1e9

@@ -1,0 +1,83 @@
+"""How do we know that the caller speaks, and when exactly they stopped?
+
+Probability alone answers the first question (hysteresis). It answers the second late: Silero's probability decays for
+40 to 100 ms after the last sound. So the end is looked for in the levels of the last windows before the exit; where
+the noise is too loud for levels to tell, the exit itself counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from orchestrator.engine.settings import SpeechSettings
+
+WINDOW_MS = 32.0
+_BACKDATE_WINDOWS = 6
+_NOISE_WINDOWS = 64
+
+
+class SpeechGate:
+    """Turns windows into speech with a beginning and an acoustic end (media time, ms)."""
+
+    def __init__(self, settings: SpeechSettings) -> None:
+        self._settings = settings
+        self.speaking = False
+        """Whether the caller speaks now."""
+        self.run_windows = 0
+        """Windows since speech was entered, while it lasts."""
+        self.began_ms = 0.0
+        """Where the present or last stretch of speech began."""
+        self.ended_ms = 0.0
+        """Acoustic end of the last stretch of speech; meaningful while not speaking."""
+        self.now_ms = 0.0
+        """Media time of the last window's end."""
+        self._above = 0
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_BACKDATE_WINDOWS)
+        self._quiet: deque[float] = deque(maxlen=_NOISE_WINDOWS)
+        self._speech_level = -90.0
+
+    def push(self, end_ms: float, probability: float, level_dbfs: float) -> None:
+        """Judge the next window, ending at ``end_ms``."""
+        self.now_ms = end_ms
+        if self.speaking:
+            self.run_windows += 1
+            self._recent.append((end_ms, level_dbfs))
+            if probability >= self._settings.enter_probability:
+                # A loud syllable raises the estimate at once; it sinks slowly through soft ones.
+                self._speech_level = max(level_dbfs, self._speech_level - 0.5)
+            if probability < self._settings.leave_probability:
+                self._leave(end_ms)
+            return
+        if probability >= self._settings.enter_probability:
+            self._above += 1
+            self._recent.append((end_ms, level_dbfs))
+            self._speech_level = max(level_dbfs, self._speech_level - 0.5) if self._above > 1 else level_dbfs
+            if self._above >= self._settings.start_windows:
+                self.speaking = True
+                self.run_windows = self._above
+                self.began_ms = end_ms - self._above * WINDOW_MS
+        else:
+            self._above = 0
+            self._recent.clear()
+            self._quiet.append(level_dbfs)
+
+    def _leave(self, exit_ms: float) -> None:
+        self.speaking = False
+        self._above = 0
+        self.ended_ms = self._acoustic_end(exit_ms)
+        self._recent.clear()
+        self.run_windows = 0
+
+    def _acoustic_end(self, exit_ms: float) -> float:
+        # The quiet half of the recent non-speech windows: a cough between words must not count as noise floor.
+        quiet = sorted(self._quiet)[: max(1, len(self._quiet) // 2)]
+        floor = sum(quiet) / len(quiet) if quiet else -60.0
+        margin = self._settings.energy_margin_db
+        if self._speech_level - floor < 2 * margin:
+            return exit_ms - WINDOW_MS
+        threshold = max(floor + margin, self._speech_level - 30.0)
+        for end_ms, level in reversed(self._recent):
+            if level >= threshold:
+                return end_ms
+        # Quiet for the whole look-back: Silero held on for longer than we remember.
+        return self._recent[0][0] - WINDOW_MS if self._recent else exit_ms - WINDOW_MS

@@ -1,0 +1,131 @@
+"""One utterance through speech to text: one RPC, replayed to another server when its own dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import grpc
+import grpc.aio
+from opentelemetry.context import Context
+from opentelemetry.util.types import AttributeValue
+from parley.audio.v1 import audio_pb2
+from parley.stt.v1 import stt_pb2, stt_pb2_grpc
+
+from orchestrator.utterance import AudioEntry, FinalizeEntry, UtteranceLog
+from servicekit.interceptors import ClientRpc, client_rpc
+from servicekit.logs import get_logger
+from servicekit.telemetry import Telemetry
+
+log = get_logger(__name__)
+
+METHOD = "parley.stt.v1.SpeechToText/Recognize"
+_WORTH_ANOTHER_TRY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+
+class RecognitionError(Exception):
+    """The utterance could not be recognised; the message tells an operator why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionOptions:
+    """What every utterance of a call is recognised with."""
+
+    fmt: audio_pb2.AudioFormat
+    languages: tuple[str, ...]
+    hotwords: tuple[str, ...] = ()
+    attempts: int = 3
+    retry_pause_s: float = 0.1
+    max_utterance_ms: float = 120_000.0
+
+
+@dataclass(slots=True)
+class Recognition:
+    """Feeds an utterance's log to a recogniser and hands on what comes back, until its end or cancellation."""
+
+    stub: stt_pb2_grpc.SpeechToTextAsyncStub
+    options: RecognitionOptions
+    telemetry: Telemetry
+    parent: Context
+    on_response: Callable[[stt_pb2.RecognizeResponse], None]
+    prompt: str = ""
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    """Of the RPC's span."""
+    log: UtteranceLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        fmt = self.options.fmt
+        width = 1 if fmt.encoding in {audio_pb2.ENCODING_MULAW, audio_pb2.ENCODING_ALAW} else 2
+        self.log = UtteranceLog(int(fmt.sample_rate_hz * width * self.options.max_utterance_ms / 1000))
+
+    async def run(self) -> None:
+        """Recognise until the log is finished and answered. Cancelling it cancels the RPC at once.
+
+        Raises:
+            RecognitionError: every attempt failed.
+        """
+        for attempt in range(1, self.options.attempts + 1):
+            code = await self._attempt()
+            if code is None:
+                return
+            if code not in _WORTH_ANOTHER_TRY or attempt == self.options.attempts:
+                raise RecognitionError(f"speech to text ended with {code.name} at attempt {attempt}")
+            log.warning("recognition interrupted, replaying the utterance", code=code.name, attempt=attempt)
+            await asyncio.sleep(self.options.retry_pause_s)
+
+    async def _attempt(self) -> grpc.StatusCode | None:
+        """One RPC; None when the utterance was answered to its end, else the status that cut it short."""
+        with client_rpc(self.telemetry, METHOD, self.parent, self.attributes) as rpc:
+            call = self.stub.Recognize(metadata=rpc.metadata)
+            writer = asyncio.create_task(self._write(call))
+            try:
+                return await self._read(call, rpc)
+            finally:
+                writer.cancel()
+                if not call.done():
+                    call.cancel()
+                await asyncio.gather(writer, return_exceptions=True)
+
+    async def _read(self, call: grpc.aio.StreamStreamCall, rpc: ClientRpc) -> grpc.StatusCode | None:
+        answered = False
+        try:
+            while (response := await call.read()) is not grpc.aio.EOF:
+                answered = response.WhichOneof("message") == "final" and response.final.finalize_id == 0
+                self.on_response(response)
+            code = await call.code()
+        except grpc.aio.AioRpcError as error:
+            rpc.failed(error)
+            return error.code()
+        rpc.ended(code)
+        if code is grpc.StatusCode.OK:
+            # A server that ends well without having been asked to has lost the utterance all the same.
+            return None if answered or self.log.finished else grpc.StatusCode.UNAVAILABLE
+        return code
+
+    async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
+        config = stt_pb2.RecognizeConfig(
+            format=self.options.fmt,
+            languages=self.options.languages,
+            detect_language=len(self.options.languages) > 1,
+            prompt=self.prompt,
+            hotwords=self.options.hotwords,
+            profile=stt_pb2.PROFILE_LIVE,
+            partials=True,
+        )
+        try:
+            await call.write(stt_pb2.RecognizeRequest(config=config))
+            position = 0
+            while True:
+                entry, position = await self.log.take(position)
+                if isinstance(entry, AudioEntry):
+                    await call.write(stt_pb2.RecognizeRequest(audio=stt_pb2.AudioChunk(payload=entry.payload)))
+                elif isinstance(entry, FinalizeEntry):
+                    await call.write(stt_pb2.RecognizeRequest(finalize=stt_pb2.Finalize(id=entry.finalize_id)))
+                else:
+                    await call.write(stt_pb2.RecognizeRequest(finish=stt_pb2.Finish()))
+                    await call.done_writing()
+                    return
+        except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            # The RPC is over; its status tells the reader why.
+            return

@@ -1,0 +1,253 @@
+"""The Conversation service: admits calls, holds a session for each, and lets them finish when the server goes down."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import grpc
+import grpc.aio
+from opentelemetry.context import Context
+from parley.audio.v1 import audio_pb2
+from parley.conversation.v1 import conversation_pb2 as conv
+from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
+from parley.stt.v1 import stt_pb2_grpc
+from parley.tts.v1 import tts_pb2_grpc
+
+from orchestrator.brain import open_brain
+from orchestrator.call_context import Services
+from orchestrator.checkpoint import CallMemory, CheckpointUnreadableError, load
+from orchestrator.heard import SegmentText
+from orchestrator.history import History
+from orchestrator.outbox import OutboxFullError
+from orchestrator.prompts import Prompts
+from orchestrator.session import Session, voice_for
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.speech_text import SpeechChunker
+from orchestrator.spoken import SpokenReply
+from orchestrator.synthesis import SegmentQueue, Synthesis, SynthesisError, VoiceOptions
+from orchestrator.turn_record import TurnMetrics
+from orchestrator.vad import SpeechModels, lent
+from servicekit.audio import MULAW_8K, describe, pcm, same_format
+from servicekit.channels import open_channel
+from servicekit.errors import Reason, abort
+from servicekit.logs import bind_call, get_logger
+from servicekit.looplag import LoopLagProbe
+from servicekit.process import Process
+from servicekit.protocol import ConverseOrder, OrderError
+from servicekit.server import GrpcServer, Slots
+from servicekit.telemetry import Telemetry
+
+log = get_logger(__name__)
+
+SERVICE = "parley.conversation.v1.Conversation"
+ALAW_8K = audio_pb2.AudioFormat(encoding=audio_pb2.ENCODING_ALAW, sample_rate_hz=8000, channels=1)
+FORMATS: tuple[audio_pb2.AudioFormat, ...] = (MULAW_8K, pcm(8000), pcm(16_000), pcm(24_000), pcm(48_000), ALAW_8K)
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Models loaded before the first call; more are loaded as calls come.
+_MODELS_IN_ADVANCE = 4
+_GREETING_WITHIN_S = 10.0
+# Longer than any prompt: rendering a prompt is never held back.
+_WHOLE_PROMPT_MS = 120_000.0
+
+_Context = grpc.aio.ServicerContext[conv.CallEvent, conv.AgentEvent]
+
+
+def first_common(offered: Sequence[audio_pb2.AudioFormat]) -> audio_pb2.AudioFormat | None:
+    """The first of the gateway's formats that we can read and write."""
+    return next((fmt for fmt in offered if any(same_format(fmt, ours) for ours in FORMATS)), None)
+
+
+class ConversationServicer(conv_grpc.ConversationServicer):
+    """Implements `parley.conversation.v1.Conversation`."""
+
+    def __init__(self, services: Services, server: GrpcServer, slots: Slots, models: SpeechModels) -> None:
+        self._services = services
+        self._server = server
+        self._slots = slots
+        self._models = models
+        self._live: dict[str, Session | None] = {}
+
+    async def Converse(  # noqa: N802 - gRPC's name
+        self, _: object, context: _Context
+    ) -> None:
+        """Hold one call; see the contract."""
+        lease = await self._server.admit(self._slots, context)
+        with lease:
+            order = ConverseOrder()
+            start = await self._read_start(order, context)
+            if start.call_id in self._live:
+                await abort(context, grpc.StatusCode.ALREADY_EXISTS, Reason.CALL_LIVE, "this call is live here")
+            self._live[start.call_id] = None
+            try:
+                with bind_call(start.call_id):
+                    await self._converse(start, order, context)
+            finally:
+                del self._live[start.call_id]
+
+    async def Prepare(  # noqa: N802 - gRPC's name
+        self, request: conv.PrepareRequest, _: grpc.aio.ServicerContext[conv.PrepareRequest, conv.PrepareResponse]
+    ) -> conv.PrepareResponse:
+        """Warm the brain and render the greeting while the telephone rings."""
+        accepted = not self._server.draining and self._slots.in_use < self._slots.capacity
+        if accepted:
+            services = self._services
+            language = request.language or services.settings.language
+            await asyncio.gather(services.brain.warm(), self._prepare_prompts(language))
+        return conv.PrepareResponse(accepted=accepted)
+
+    async def GetInfo(  # noqa: N802 - gRPC's name
+        self, _: conv.GetInfoRequest, __: grpc.aio.ServicerContext[conv.GetInfoRequest, conv.GetInfoResponse]
+    ) -> conv.GetInfoResponse:
+        """Say what this server is and how busy."""
+        return conv.GetInfoResponse(
+            contract="parley.conversation.v1",
+            version=parley_version(),
+            capacity=self._slots.capacity,
+            live_calls=self._slots.in_use,
+            formats=FORMATS,
+            brain=self._services.brain.name,
+        )
+
+    async def go_away(self) -> None:
+        """Tell every live call that this server goes down."""
+        for session in self._live.values():
+            if session is not None:
+                session.go_away(self._services.settings.drain.timeout_s)
+
+    # --------------------------------------------------------------------------------------------------------- inside
+
+    async def _read_start(self, order: ConverseOrder, context: _Context) -> conv.Start:
+        first = await context.read()
+        if first is grpc.aio.EOF:
+            await _refuse(context, Reason.MESSAGE_ORDER, "the stream ended without `start`")
+        try:
+            order.client(first)
+        except OrderError as error:
+            await _refuse(context, error.reason, str(error))
+        start: conv.Start = first.start
+        if not _CALL_ID.fullmatch(start.call_id):
+            await _refuse(context, Reason.CALL_ID_MISSING, "call_id must be 1 to 64 characters of [A-Za-z0-9_-]")
+        return start
+
+    async def _converse(self, start: conv.Start, order: ConverseOrder, context: _Context) -> None:
+        caller_format, agent_format = first_common(start.caller_formats), first_common(start.agent_formats)
+        if caller_format is None or agent_format is None:
+            ours = ", ".join(describe(fmt) for fmt in FORMATS)
+            await _refuse(context, Reason.FORMAT_UNSUPPORTED, f"none of the formats can be used; these can: {ours}")
+        memory = CallMemory(History())
+        if start.resume.checkpoint.state:
+            try:
+                memory = load(start.resume.checkpoint.state)
+            except CheckpointUnreadableError as error:
+                await _refuse(context, Reason.CHECKPOINT_UNREADABLE, str(error))
+
+        async def read() -> conv.CallEvent | None:
+            message = await context.read()
+            return None if message is grpc.aio.EOF else message
+
+        with lent(self._models, await self._models.borrow()) as model:
+            session = Session(
+                start=start,
+                caller_format=caller_format,
+                agent_format=agent_format,
+                memory=memory,
+                services=self._services,
+                model=model,
+                order=order,
+                read=read,
+                write=context.write,
+            )
+            self._live[start.call_id] = session
+            log.info("call begins", direction=conv.Direction.Name(start.direction), resumed=start.HasField("resume"))
+            try:
+                reason = await session.run()
+            except OrderError as error:
+                log.warning("the gateway broke the contract", reason=error.reason, detail=str(error))
+                await _refuse(context, error.reason, str(error))
+            except OutboxFullError as error:
+                log.warning("the gateway does not read its stream")
+                await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.CAPACITY, str(error))
+            log.info("call ends", reason=conv.EndReason.Name(reason))
+
+    async def _prepare_prompts(self, language: str) -> None:
+        services = self._services
+        voice = voice_for(services, MULAW_8K, language)
+        try:
+            async with asyncio.timeout(_GREETING_WITHIN_S):
+                for text in (services.settings.prompts.greeting, services.settings.prompts.apology):
+                    await services.prompts.get(text, voice)
+        except (SynthesisError, TimeoutError) as error:
+            # The call may yet be answered: the greeting is tried again when it is to be spoken.
+            log.warning("greeting not prepared", cause=type(error).__name__)
+
+
+async def _refuse(context: _Context, reason: str, message: str) -> None:
+    await abort(context, grpc.StatusCode.INVALID_ARGUMENT, reason, message)
+
+
+def parley_version() -> str:
+    """Parley's version."""
+    try:
+        return version("parley")
+    except PackageNotFoundError:
+        return "0"
+
+
+def cut_into_segments(text: str, language: str) -> list[SegmentText]:
+    """A fixed text as the segments that a reply would be cut into."""
+    chunker = SpeechChunker(language)
+    return [*chunker.push(text), *chunker.finish()]
+
+
+def prompts_for(tts: tts_pb2_grpc.TextToSpeechAsyncStub, telemetry: Telemetry, attempts: int) -> Prompts:
+    """The prompts of a process, spoken by its text-to-speech service."""
+
+    async def render(segments: Sequence[SegmentText], voice: VoiceOptions) -> SpokenReply:
+        queue = SegmentQueue()
+        for segment in segments:
+            queue.put(segment)
+        queue.close()
+        spoken = SpokenReply(voice.format)
+        synthesis = Synthesis(tts, voice, telemetry, Context(), ahead_ms=_WHOLE_PROMPT_MS, attempts=attempts)
+        await synthesis.run(queue, spoken)
+        spoken.close()
+        return spoken
+
+    return Prompts(render, cut_into_segments)
+
+
+async def serve(process: Process[OrchestratorSettings]) -> None:
+    """Run the service until the process is told to stop, and until the calls it holds have ended."""
+    settings, telemetry = process.settings, process.telemetry
+    slots = Slots(settings.max_calls)
+    slots.observe(telemetry)
+    models = SpeechModels(settings.max_calls)
+    await models.load(_MODELS_IN_ADVANCE)
+    server = GrpcServer(listen=settings.listen, telemetry=telemetry, drain=settings.drain, services=[SERVICE])
+    brain = open_brain(settings.brain, telemetry)
+    async with open_channel(settings.stt.target) as stt_channel, open_channel(settings.tts.target) as tts_channel:
+        tts = tts_pb2_grpc.TextToSpeechStub(tts_channel)
+        services = Services(
+            settings=settings,
+            telemetry=telemetry,
+            metrics=TurnMetrics(telemetry),
+            brain=brain,
+            stt=stt_pb2_grpc.SpeechToTextStub(stt_channel),
+            tts=tts,
+            prompts=prompts_for(tts, telemetry, settings.tts.attempts),
+        )
+        servicer = ConversationServicer(services, server, slots, models)
+        conv_grpc.add_ConversationServicer_to_server(servicer, server.grpc)
+        address = await server.start()
+        try:
+            async with LoopLagProbe(telemetry):
+                server.set_serving()
+                process.report_ready(grpc=address)
+                await process.stopping.wait()
+                await server.drain(slots=slots, go_away=servicer.go_away)
+        finally:
+            await services.prompts.close()
+            await brain.close()

@@ -1,0 +1,62 @@
+"""The settings of ``[orchestrator]``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from orchestrator.brain import BrainSettings
+from orchestrator.engine import EngineSettings
+from servicekit.server import DrainSettings
+from servicekit.settings import SettingsModel
+
+
+class SttSettings(SettingsModel):
+    """The speech-to-text service to use."""
+
+    target: str = "127.0.0.1:50052"
+    # Languages that callers may speak, likeliest first; empty means `language` alone.
+    languages: tuple[str, ...] = ()
+    # Words and names that callers are likely to say.
+    hotwords: tuple[str, ...] = ()
+    # Tries in all for one utterance; each replays it from its start, to another replica where there is one.
+    attempts: int = Field(default=3, ge=1, le=10)
+    retry_pause_ms: float = Field(default=100, ge=0)
+
+
+class TtsSettings(SettingsModel):
+    """The text-to-speech service to use."""
+
+    target: str = "127.0.0.1:50053"
+    # Empty means the service's default for the language.
+    voice: str = ""
+    # Empty means the call's language.
+    language: str = ""
+    speed: float = Field(default=1.0, ge=0.5, le=2.0)
+    # Tries in all before the first sound.
+    attempts: int = Field(default=2, ge=1, le=10)
+    # No more is synthesised while this much sound waits to be heard.
+    ahead_ms: float = Field(default=6000, ge=500)
+
+
+class PromptSettings(SettingsModel):
+    """What the agent says of itself."""
+
+    greeting: str = "Hello! How can I help you?"
+    apology: str = "I'm sorry, something went wrong on my side. Please try again."
+    not_understood: str = "I'm sorry, I did not catch that. Could you say it again?"
+
+
+class OrchestratorSettings(EngineSettings):
+    """All of ``[orchestrator]``: turn-taking (`EngineSettings`), the services it uses, and what it says."""
+
+    listen: str = "127.0.0.1:50051"
+    max_calls: int = Field(default=50, ge=1)
+    # BCP 47; a call may ask for another.
+    language: str = "en"
+    stt: SttSettings = SttSettings()
+    tts: TtsSettings = TtsSettings()
+    brain: BrainSettings = Field(default_factory=BrainSettings)
+    prompts: PromptSettings = PromptSettings()
+    drain: DrainSettings = Field(default_factory=DrainSettings)
+    # Longest silence of the gateway before the call is given up: it sends sound 50 times a second.
+    line_lost_s: float = Field(default=30.0, gt=0)

@@ -1,0 +1,122 @@
+"""Reads what a model writes, aloud: an incremental pass from written text to pieces of speech."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from orchestrator.speech_text.blocks import line_end, line_start
+from orchestrator.speech_text.characters import reading
+from orchestrator.speech_text.inline import INLINE, blank, letter
+from orchestrator.speech_text.pieces import Piece, Taken, View
+from orchestrator.speech_text.sentences import CLOSERS
+from orchestrator.speech_text.words import words_for
+
+_SHORTEST_FENCE: Final = 3
+_LONGEST_FENCE: Final = 64
+
+
+class WrittenReader:
+    """Turns written text into pieces of speech, in order.
+
+    Every rule decides on the text alone and asks for more when it cannot yet, so that the pieces' characters do not
+    depend on how the text was cut into deltas. No rule waits for more than about 2,000 code points, and those that
+    wait long are about to leave out what they hold.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._view = View(text="", at=0, ended=False, words=words_for(language))
+        self._offset = 0  # of the view's text in all that was written
+        self._fence = ""
+
+    def push(self, text: str) -> list[Piece]:
+        """Pieces that are certain with this much more text."""
+        self._view.text += text
+        return self._read()
+
+    def finish(self) -> list[Piece]:
+        """The rest; nothing may be pushed afterwards."""
+        self._view.ended = True
+        return self._read()
+
+    def _read(self) -> list[Piece]:
+        view = self._view
+        pieces: list[Piece] = []
+        while view.at < len(view.text):
+            taken = self._take()
+            if taken is None:
+                break
+            if taken.spoken or taken.breaks:
+                start = self._offset + view.at
+                pieces.append(
+                    Piece(taken.spoken, start, start + taken.length, taken.literal, taken.breaks, taken.following)
+                )
+            self._advance(taken)
+        self._offset += view.at
+        view.text = view.text[view.at :]
+        view.at = 0
+        return pieces
+
+    def _take(self) -> Taken | None:  # noqa: PLR0911 - a dispatch
+        view = self._view
+        character = view.text[view.at]
+        if self._fence:
+            return self._skip_code()
+        if character == "\n":
+            return line_end(view)
+        if view.line_start:
+            if character in " \t\r":
+                return Taken(1)
+            marker = line_start(view)
+            if marker is None or marker.length:
+                return marker
+        if character == "`" or (character == "~" and view.line_start):
+            fence = self._open_fence(character)
+            if fence is None or fence.length:
+                return fence
+        if character.isalnum():
+            return letter(view)
+        rule = INLINE.get(character)
+        if rule is not None:
+            return rule(view)
+        if unicodedata.category(character) == "Zs":
+            return blank(view)
+        said = reading(character, view.before)
+        return Taken(1, said, literal=said == character)
+
+    def _open_fence(self, mark: str) -> Taken | None:
+        """Three or more of a mark open a block of code, for which one sentence stands; fewer backticks are no sound."""
+        length = self._view.run(mark, _LONGEST_FENCE)
+        if length is None:
+            return None
+        if length < _SHORTEST_FENCE:
+            return Taken(length if mark == "`" else 0)
+        self._fence = mark * length
+        code = self._view.words.code
+        return Taken(length, f" {code} " if code else "", breaks=bool(code))
+
+    def _skip_code(self) -> Taken | None:
+        view = self._view
+        end = view.text.find(self._fence, view.at)
+        if end >= 0:
+            length = end - view.at + len(self._fence)
+            self._fence = ""
+            return Taken(length)
+        # All but what may be the beginning of the closing fence.
+        length = len(view.text) - view.at - (0 if view.ended else len(self._fence) - 1)
+        return Taken(length) if length > 0 else None
+
+    def _advance(self, taken: Taken) -> None:
+        view = self._view
+        first = view.text[view.at]
+        view.at += taken.length
+        view.before = view.text[view.at - 1]
+        for character in reversed(taken.spoken):
+            if character != " " and character not in CLOSERS:
+                view.said = character
+                break
+        if first == "\n":
+            view.line_start = True
+            view.line_kind = ""
+        elif view.line_start and first not in " \t\r>":
+            view.line_start = False

@@ -1,0 +1,47 @@
+"""Which engine listens: the one the settings name, or the best one that is here. Only the chosen one is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from servicekit.logs import get_logger
+from servicekit.startup import StartupError
+from stt_service.engines.interface import Engine
+from stt_service.engines.whisper.files import whisper_missing
+from stt_service.settings import SttSettings
+
+_log = get_logger(__name__)
+
+
+def choose_engine(settings: SttSettings) -> Engine:
+    """The engine of the settings, not yet open.
+
+    Raises StartupError, with the remedy in its message, when what is named is not here. `auto` falls back to
+    pocketsphinx where faster-whisper or its model is *absent*; a model that is there and broken is an error, never a
+    fallback.
+    """
+    name = settings.engine
+    if name == "auto":
+        missing = whisper_missing(settings.whisper)
+        if missing:
+            _log.warning(
+                "Listening with the embedded recogniser, pocketsphinx, which understands the demo's sentences only: "
+                f"{missing}. Set stt.engine to say which engine you want."
+            )
+            name = "pocketsphinx"
+        else:
+            name = "faster-whisper"
+    if name == "faster-whisper":
+        missing = whisper_missing(settings.whisper)
+        if missing:
+            raise StartupError(f'stt.engine is "faster-whisper", but {missing}.')
+        from stt_service.engines.whisper.engine import WhisperEngine  # noqa: PLC0415 - imports CTranslate2
+
+        return WhisperEngine(settings)
+    if importlib.util.find_spec("pocketsphinx") is None:
+        raise StartupError(
+            f"stt.engine is {settings.engine!r}, but pocketsphinx is not installed (install Parley's extra `stt`)."
+        )
+    from stt_service.engines.pocketsphinx.engine import PocketsphinxEngine  # noqa: PLC0415 - imports pocketsphinx
+
+    return PocketsphinxEngine(settings)

@@ -1,0 +1,64 @@
+"""A brain that says what the test wrote for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from orchestrator.brain import BrainError, BrainEvent, BrainRequest, Finished, TextDelta, ToolCall
+
+Script = Sequence[str | ToolCall | BrainError | asyncio.Event]
+
+
+class FakeBrain:
+    """Answers the n-th request with the n-th script, the last one again for all that follow.
+
+    A script's strings are deltas; an event is waited for; a `BrainError` is raised. ``closed`` counts requests that
+    ended before their script did.
+    """
+
+    def __init__(self, *scripts: Script, speculation_safe: bool = False) -> None:
+        self.scripts = scripts or (("It is noon.",),)
+        self.requests: list[BrainRequest] = []
+        self.closed = 0
+        self.warmed = 0
+        self.live = 0
+        self._safe = speculation_safe
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return "fake"
+
+    @property
+    def speculation_safe(self) -> bool:
+        """As the test wants it."""
+        return self._safe
+
+    async def warm(self) -> None:
+        """Count it."""
+        self.warmed += 1
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def reply(self, request: BrainRequest) -> AsyncGenerator[BrainEvent, None]:
+        """Play the script."""
+        script = self.scripts[min(len(self.requests), len(self.scripts) - 1)]
+        self.requests.append(request)
+        self.live += 1
+        done = False
+        try:
+            for step in script:
+                if isinstance(step, asyncio.Event):
+                    await step.wait()
+                elif isinstance(step, BrainError):
+                    raise step
+                else:
+                    yield TextDelta(step) if isinstance(step, str) else step
+            done = True
+            yield Finished("stop")
+        finally:
+            self.live -= 1
+            if not done:
+                self.closed += 1

@@ -1,0 +1,1 @@
+"""servicekit, by what it promises to every service."""

@@ -1,0 +1,1 @@
+"""The text-to-speech service, room by room."""

@@ -1,0 +1,1 @@
+"""``parley demo``: one whole call on this machine, with nothing but what the package brings."""

@@ -1,0 +1,141 @@
+"""What a demo call comes to: each turn as heard and said, its latency, and whether all was understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from toolbox.demo.scenario import Line
+
+# Stage → what a reader calls it, in the order in which a turn reaches them.
+STAGES = (
+    ("stt_final", "transcript"),
+    ("commit", "commit"),
+    ("llm_first_content", "first token"),
+    ("first_clause", "first clause"),
+    ("tts_first_audio", "first audio"),
+    ("first_frame_sent", "sent"),
+    ("first_frame_heard", "heard"),
+)
+
+
+@dataclass
+class Turn:
+    """One turn, put together from the call log and what the line measured."""
+
+    turn_id: int
+    heard: str = ""
+    said: str = ""
+    outcome: str = "unanswered"
+    timings_ms: dict[str, float | None] = field(default_factory=dict)
+    response_latency_ms: float | None = None
+    speculation: str = "unspecified"
+    heard_length: int = 0
+    said_length: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The turn as ``--json`` prints it."""
+        return {
+            "heard": self.heard,
+            "said": self.said,
+            "outcome": self.outcome,
+            "response_latency_ms": self.response_latency_ms,
+            "timings_ms": self.timings_ms,
+            "speculation": self.speculation,
+            "heard_characters": self.heard_length,
+            "said_characters": self.said_length,
+        }
+
+
+def turns_of(entries: Iterable[dict[str, Any]]) -> list[Turn]:
+    """Read the turns out of a call log's lines; those that came to nothing (noise, joined) are left out."""
+    turns: dict[int, Turn] = {}
+    for entry in entries:
+        turn_id = int(entry.get("turn_id") or 0)
+        if turn_id == 0:
+            continue
+        turn = turns.setdefault(turn_id, Turn(turn_id))
+        if entry["kind"] == "transcript":
+            if entry["speaker"] == "caller":
+                turn.heard = entry["text"]
+            else:
+                turn.said = f"{turn.said} {entry['text']}".strip()
+        elif entry["kind"] == "turn" and entry["state"] == "ended":
+            turn.outcome = entry["outcome"]
+            turn.timings_ms = entry["timings_ms"]
+            turn.speculation = entry["speculation"]
+            turn.heard_length, turn.said_length = entry["heard_length"], entry["said_length"]
+    return [turn for turn in turns.values() if turn.outcome != "discarded"]
+
+
+def shortcomings(lines: Sequence[Line], intents: Sequence[str], turns: Sequence[Turn]) -> list[str]:
+    """Why the call was no success, in sentences; empty when every line was understood and answered."""
+    found = []
+    for number, line in enumerate(lines):
+        took = intents[number] if number < len(intents) else "nothing"
+        if took != line.intent:
+            found.append(f"the brain took “{line.text}” for {took}, not {line.intent}")
+        if number >= len(turns):
+            found.append(f"“{line.text}” became no turn")
+        elif not turns[number].said:
+            found.append(f"“{line.text}” went unanswered")
+    if len(turns) > len(lines):
+        found.append(f"{len(turns)} turns were made of {len(lines)} lines")
+    for number, line in enumerate(lines):
+        if line.interrupts_after_s is not None and 0 < number <= len(turns):
+            before = turns[number - 1]
+            if before.outcome != "interrupted":
+                found.append(f"“{line.text}” should have interrupted the turn before, which was {before.outcome}")
+    return found
+
+
+def waterfall(turns: Sequence[Turn], width: int = 46) -> Table:
+    """Where the time went in each turn, from the caller's last speech."""
+    table = Table(title="from the caller's last speech, in ms", title_justify="left", box=None, pad_edge=False)
+    table.add_column("turn", no_wrap=True, max_width=26)
+    for _, name in STAGES:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("at the line", justify="right", no_wrap=True)
+    for turn in turns:
+        stages = (turn.timings_ms.get(stage) for stage, _ in STAGES)
+        table.add_row(turn.heard[:26], *(_ms(stage) for stage in stages), _ms(turn.response_latency_ms))
+    return table
+
+
+def bars(turn: Turn, width: int = 50) -> Text:
+    """One turn's stages as a bar: each stage's letter where it was reached."""
+    reached = [(name, at) for stage, name in STAGES if (at := turn.timings_ms.get(stage)) is not None]
+    text = Text()
+    if not reached:
+        return text
+    scale = width / max(1.0, *(at for _, at in reached))
+    colours = ("cyan", "blue", "magenta", "yellow", "green", "bright_green", "white")
+    before = 0
+    for (_, at), colour in zip(reached, colours, strict=False):
+        end = max(before, round(at * scale))
+        text.append("█" * (end - before), style=colour)
+        before = end
+    return text
+
+
+def show(console: Console, turns: Sequence[Turn], barge_in_ms: float | None, problems: Sequence[str]) -> None:
+    """Print the waterfall, the interruption and the verdict."""
+    console.print()
+    console.print(waterfall(turns))
+    console.print()
+    for turn in turns:
+        console.print(Text(f"  {turn.heard[:24]:<26}"), bars(turn), end="\n")
+    console.print("  [dim]transcript · commit · first token · first clause · first audio · sent · heard[/dim]")
+    if barge_in_ms is not None:
+        console.print(f"\ninterruption: silent [bold]{barge_in_ms:.0f} ms[/bold] after the caller began to speak")
+    for problem in problems:
+        console.print(f"[bold red]✗[/bold red] {problem}")
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"

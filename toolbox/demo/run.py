@@ -1,0 +1,229 @@
+"""Playing the demo's call: four service processes, the demo brain, a collector for traces, and a telephone."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from parley.stt.v1 import stt_pb2, stt_pb2_grpc
+from parley.tts.v1 import tts_pb2, tts_pb2_grpc
+from servicekit.channels import open_channel
+from toolbox.demo.live import CallLogReader, LiveTranscript, follow
+from toolbox.demo.report import Turn, shortcomings, turns_of
+from toolbox.demo.scenario import Line, Scenario
+from toolbox.demo_brain import MODEL, DemoBrain
+from toolbox.otlp import OtlpCollector
+from toolbox.phone import Call, SimulatedTwilio, Spoken
+from toolbox.serve import ServiceGroup, ServiceSpec, standard_specs
+
+# A person waits this long after the other has stopped before they speak.
+_POLITE_PAUSE_S = 0.7
+_ANSWER_WITHIN_S = 20.0
+_CALLER, _PARLEY = "+15005550006", "+15005550001"
+
+
+@dataclass(frozen=True)
+class Played:
+    """One line as it was spoken."""
+
+    line: Line
+    spoken: Spoken
+    requests_before: int
+    """Requests the brain had had when the caller began to speak."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a demo call came to."""
+
+    turns: list[Turn]
+    barge_in_ms: float | None
+    engines: dict[str, str]
+    wav: Path
+    traces: Path
+    problems: list[str]
+    first_sound_s: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every line was understood and answered."""
+        return not self.problems
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` prints, beside the common keys."""
+        return {
+            "turns": [turn.as_json() for turn in self.turns],
+            "barge_in_ms": self.barge_in_ms,
+            "engines": self.engines,
+            "wav": str(self.wav),
+            "traces": str(self.traces),
+            "ok": self.ok,
+            "problems": self.problems,
+            "first_sound_after_s": round(self.first_sound_s, 2),
+        }
+
+
+async def play(
+    scenario: Scenario,
+    folder: Path,
+    console: Console,
+    *,
+    settings: Sequence[str] = (),
+    config: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Result:
+    """Play ``scenario`` once; leave ``call.wav``, ``traces.json``, the call log and the services' log in ``folder``.
+
+    Raises:
+        toolbox.serve.ServiceFailedError: A service could not start; it says why.
+        toolbox.phone.CallEndedError: The call broke down before the scenario's end.
+        TimeoutError: The agent stayed silent where it should have spoken, or did not hang up.
+    """
+    began = clock()
+    reader = CallLogReader(folder / "calls")
+    transcript = LiveTranscript(console)
+    async with OtlpCollector() as collector, DemoBrain() as brain:
+        token = secrets.token_hex(16)
+        with (folder / "services.log").open("w", encoding="utf-8") as log:
+            group = ServiceGroup(
+                _specs(scenario, folder, brain.base_url, collector.endpoint, token, settings),
+                config=config,
+                on_line=lambda service, text: print(f"{service}: {text}", file=log),
+            )
+            with console.status("starting recogniser, voice, orchestrator and gateway …"):
+                await group.__aenter__()
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(group.stop)
+                engines = await _engines(group)
+                phone = await stack.enter_async_context(SimulatedTwilio(_ACCOUNT, token, clock=clock))
+                phone.add_number(_PARLEY, f"http://{group.address('gateway')}/voice/webhook")
+                await stack.enter_async_context(_printing(reader, transcript))
+                async with phone.call(to=_PARLEY, from_=_CALLER) as call:
+                    async with asyncio.timeout(_ANSWER_WITHIN_S):
+                        first_sound = await call.hears(after=began)
+                    played = [await _play_line(call, brain, line) for line in scenario.lines]
+                    async with asyncio.timeout(_ANSWER_WITHIN_S):
+                        await call.wait_ended()
+        # The services are stopped and have flushed their spans and the call log.
+        for entry in reader.read():
+            transcript.show(entry)
+        collector.write_traces(folder / "traces.json")
+        intents = _intents(brain, played)
+    call.write_wav(folder / "call.wav")
+    turns = turns_of(reader.entries)
+    for turn, line in zip(turns, played, strict=False):
+        turn.response_latency_ms = _response_latency_ms(call, line)
+    return Result(
+        turns=turns,
+        barge_in_ms=_barge_in_ms(call, played),
+        engines={**engines, "brain": MODEL},
+        wav=folder / "call.wav",
+        traces=folder / "traces.json",
+        problems=shortcomings(scenario.lines, intents, turns),
+        first_sound_s=first_sound - began,
+    )
+
+
+_ACCOUNT = "AC" + "0" * 32
+
+
+def _specs(
+    scenario: Scenario, folder: Path, brain: str, collector: str, token: str, settings: Sequence[str]
+) -> list[ServiceSpec]:
+    own = (
+        "logs.format=json",
+        f"telemetry.traces_endpoint={collector}",
+        "stt.engine=pocketsphinx",
+        "tts.engine=espeak",
+        "orchestrator.brain.preset=none",
+        f"orchestrator.brain.base_url={brain}",
+        f"orchestrator.brain.model={MODEL}",
+        f"orchestrator.prompts.greeting={scenario.greeting}",
+        "gateway.public_url=http://127.0.0.1:{port}",
+        "gateway.inbound.policy=open",
+        "gateway.twilio.enabled=true",
+        f"gateway.twilio.account_sid={_ACCOUNT}",
+        f"gateway.call_log={folder / 'calls'}",
+    )
+    return [
+        ServiceSpec(
+            name=spec.name,
+            module=spec.module,
+            settings=(*own, *spec.settings, *settings),
+            listen=spec.listen,
+            # A command line can be read by every user of the machine; an environment cannot.
+            environment={"PARLEY_GATEWAY__TWILIO__AUTH_TOKEN": token} if spec.name == "gateway" else {},
+        )
+        for spec in standard_specs(any_port=True)
+    ]
+
+
+async def _play_line(call: Call, brain: DemoBrain, line: Line) -> Played:
+    """Speak a line at its moment, and wait until the agent begins to answer it."""
+    async with asyncio.timeout(_ANSWER_WITHIN_S):
+        if line.interrupts_after_s is None:
+            await call.hears_silence(_POLITE_PAUSE_S)
+        else:
+            await asyncio.sleep(line.interrupts_after_s)
+    before = brain.requests.total
+    spoken = await call.speak(line.text, voice="en-us", rate_wpm=150)
+    await spoken.finished()
+    async with asyncio.timeout(_ANSWER_WITHIN_S):
+        await call.hears(after=spoken.speech_ended_at)
+    return Played(line, spoken, before)
+
+
+async def _engines(group: ServiceGroup) -> dict[str, str]:
+    """Which engines really run, asked of the services themselves."""
+    async with open_channel(group.address("stt")) as stt, open_channel(group.address("tts")) as tts:
+        recogniser = await stt_pb2_grpc.SpeechToTextStub(stt).GetInfo(stt_pb2.GetInfoRequest())
+        voice = await tts_pb2_grpc.TextToSpeechStub(tts).GetInfo(tts_pb2.GetInfoRequest())
+    return {"stt": recogniser.engine, "tts": voice.engine}
+
+
+@asynccontextmanager
+async def _printing(reader: CallLogReader, transcript: LiveTranscript) -> AsyncIterator[None]:
+    task = asyncio.create_task(follow(reader, transcript))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _intents(brain: DemoBrain, played: Sequence[Played]) -> list[str]:
+    """What the brain took each line for: the last request made between it and the next line."""
+    records = list(brain.requests)
+    ends = [*(line.requests_before for line in played[1:]), len(records)]
+    found = []
+    for line, end in zip(played, ends, strict=True):
+        asked = records[line.requests_before : end]
+        found.append(str(asked[-1].intent) if asked else "nothing")
+    return found
+
+
+def _response_latency_ms(call: Call, played: Played) -> float | None:
+    """True end of the caller's speech → first received frame of the reply above −45 dBFS."""
+    ended = played.spoken.speech_ended_at
+    # What still arrives of an interrupted reply is no answer.
+    cleared = call.heard.first_clear(after=played.spoken.speech_started_at)
+    at = call.heard.first_received_above(after=max(ended, cleared or ended))
+    return None if at is None else round((at - ended) * 1000, 1)
+
+
+def _barge_in_ms(call: Call, played: Sequence[Played]) -> float | None:
+    """Caller's first speech → `clear` received, for the first line that interrupts."""
+    for line in played:
+        if line.line.interrupts_after_s is not None:
+            began = line.spoken.speech_started_at
+            at = call.heard.first_clear(after=began)
+            return None if at is None else round((at - began) * 1000, 1)
+    return None

@@ -1,0 +1,14 @@
+"""The demo brain: a small, honest OpenAI-compatible model server for demo and tests.
+
+`async with DemoBrain() as brain:` serves at `brain.base_url`; `python -m toolbox.demo_brain --port 11435` runs it
+alone. It understands the time, sums, small talk, a long story (and "go on"), stop, and goodbye (which calls the
+`end_call` tool where that is offered); anything else it says it did not understand.
+"""
+
+from toolbox.demo_brain.app import MODEL, Pace
+from toolbox.demo_brain.intents import Answer, Intent, answer
+from toolbox.demo_brain.requests import BrainRequestRecord, RequestLog
+from toolbox.demo_brain.server import DemoBrain
+from toolbox.demo_brain.story import STORY
+
+__all__ = ["MODEL", "STORY", "Answer", "BrainRequestRecord", "DemoBrain", "Intent", "Pace", "RequestLog", "answer"]
