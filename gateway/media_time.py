@@ -7,9 +7,9 @@ from google.protobuf.duration_pb2 import Duration
 
 def duration(seconds: float) -> Duration:
     """`seconds`, which must not be negative, as a message."""
-    whole = int(seconds)
     # Rounded to the microsecond: a sample lasts 125 of them, and floats bring noise below.
-    return Duration(seconds=whole, nanos=round((seconds - whole) * 1e6) * 1000)
+    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
+    return Duration(seconds=whole, nanos=micros * 1000)
 
 
 def in_seconds(message: Duration) -> float:

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.context import Context
-from parley.conversation.v1 import conversation_pb2 as conv
-from parley.stt.v1 import stt_pb2_grpc
-from parley.tts.v1 import tts_pb2_grpc
 
 from orchestrator.brain import Brain
 from orchestrator.engine import Event
@@ -22,6 +19,9 @@ from orchestrator.recognition import RecognitionOptions
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.synthesis import VoiceOptions
 from orchestrator.turn_record import TurnMetrics
+from parley.conversation.v1 import conversation_pb2 as conv
+from parley.stt.v1 import stt_pb2_grpc
+from parley.tts.v1 import tts_pb2_grpc
 from servicekit.telemetry import Telemetry
 
 
@@ -65,7 +65,11 @@ class CallContext:
         self.outbox.put(event)
 
     def notice(
-        self, code: str, message: str, turn_id: int = 0, severity: conv.NoticeSeverity = conv.NOTICE_SEVERITY_WARNING
+        self,
+        code: str,
+        message: str,
+        turn_id: int = 0,
+        severity: conv.NoticeSeverity.ValueType = conv.NOTICE_SEVERITY_WARNING,
     ) -> None:
         """Tell the gateway of something that the call survives."""
         notice = conv.Notice(severity=severity, code=code, message=message, turn_id=turn_id)

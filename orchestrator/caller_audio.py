@@ -1,4 +1,4 @@
-"""The caller's sound as it comes in: its place in media time, its windows, and the last moments of it for a pre-roll."""
+"""The caller's sound as it comes in: its place in media time, its windows, and its last moments for a pre-roll."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parley.audio.v1 import audio_pb2
-
 from orchestrator.vad import RATE_HZ, SpeechModel, VoiceActivity
+from parley.audio.v1 import audio_pb2
 from servicekit.audio import WireDecoder, seconds_of
 
 # Offsets that differ from what was counted by less than this are a rounding of the sender's, not lost sound.

@@ -22,13 +22,21 @@ class CallMemory:
     history: History
     last_candidate_id: int = 0
     language: str = ""
+    written: str = ""
+    """The whole reply of the last exchange, where it is known and not yet heard to its end."""
 
 
 def dump(memory: CallMemory) -> bytes:
     """The state as bytes, at most ``MAX_BYTES``: the oldest exchanges are left out where there are too many."""
     rows = memory.history.dump()
     while True:
-        state = {"v": VERSION, "history": rows, "candidate": memory.last_candidate_id, "language": memory.language}
+        state = {
+            "v": VERSION,
+            "history": rows,
+            "candidate": memory.last_candidate_id,
+            "language": memory.language,
+            "written": memory.written,
+        }
         blob = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
         if len(blob) <= MAX_BYTES or not rows:
             return blob
@@ -45,10 +53,9 @@ def load(blob: bytes) -> CallMemory:
         raise CheckpointUnreadableError("the checkpoint's state is larger than 256 KiB")
     try:
         state = json.loads(blob)
-        if not isinstance(state, dict) or state.get("v") != VERSION:
-            raise CheckpointUnreadableError("the checkpoint's state is of another version")
-        return CallMemory(History.load(state["history"]), int(state["candidate"]), str(state["language"]))
-    except CheckpointUnreadableError:
-        raise
+        if state["v"] == VERSION:
+            history = History.load(state["history"])
+            return CallMemory(history, int(state["candidate"]), str(state["language"]), str(state["written"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointUnreadableError("the checkpoint's state is damaged") from error
+    raise CheckpointUnreadableError("the checkpoint's state is of another version")

@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import dataclass
 
 from opentelemetry.context import Context
-from parley.conversation.v1 import conversation_pb2 as conv
-from parley.stt.v1 import stt_pb2
 
 from orchestrator.call_context import CallContext
 from orchestrator.caller_audio import CallerAudio
 from orchestrator.engine import EndOfTurnJudged, FinalHeard, PartialHeard, RecognitionFailed
 from orchestrator.playout import ms_of
 from orchestrator.recognition import Recognition, RecognitionError
+from parley.conversation.v1 import conversation_pb2 as conv
+from parley.stt.v1 import stt_pb2
 from servicekit import semconv
 from servicekit.logs import get_logger
 
@@ -44,6 +44,15 @@ class Listening:
         """Pass the caller's next sound to the open utterance, if there is one."""
         if self._open is not None and not self._open.recognition.log.feed(payload):
             self._call.notice("UTTERANCE_TOO_LONG", "The utterance was longer than is kept.", self._open.turn_id)
+
+    def covered_ms(self, answered_ms: float) -> float:
+        """Media time before which the caller's sound needs no second hearing; ``answered_ms`` is where it was answered.
+
+        Speech may have begun that is not known as such yet, so the last moments count as unheard.
+        """
+        if self._open is not None:
+            return self._open.from_ms
+        return max(answered_ms, self._audio.media_ms - self._call.services.settings.speech.pre_roll_ms)
 
     def begin(self, turn_id: int, from_ms: float, parent: Context) -> None:
         """Open recognition for a turn, with the sound from ``from_ms`` on."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from google.protobuf.duration_pb2 import Duration
-from parley.audio.v1 import audio_pb2
-from parley.conversation.v1 import conversation_pb2 as conv
 
 from orchestrator.outbox import Outbox
 from orchestrator.spoken import SpokenReply
+from parley.audio.v1 import audio_pb2
+from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit.logs import get_logger
 
 log = get_logger(__name__)
@@ -55,7 +55,7 @@ class Playout:
     """One contiguous stretch of a reply's sound, from ``start_sample`` to its end."""
 
     playout_id: int
-    kind: conv.PlayoutKind
+    kind: conv.PlayoutKind.ValueType
     spoken: SpokenReply
     outbox: Outbox
     marks: MarkCounter
@@ -147,13 +147,11 @@ class Playout:
         segments = self.spoken.segments
         while self._segments_told < len(segments):
             segment = segments[self._segments_told]
-            if segment.samples == 0 or segment.start > position:
-                if not segment.done:
-                    return
-                self._segments_told += 1
-                continue
+            unpronounced = segment.samples == 0
+            if (unpronounced and not segment.done) or (not unpronounced and segment.start > position):
+                return
             self._segments_told += 1
-            if segment.end <= self.start_sample:
+            if unpronounced or segment.end <= self.start_sample:
                 continue
             skipped = max(0, self.text_offset - segment.text_start)
             last = self.spoken.complete and self._segments_told == len(segments)

@@ -10,15 +10,19 @@ import grpc
 import grpc.aio
 from opentelemetry.context import Context
 from opentelemetry.util.types import AttributeValue
+
+from orchestrator.rpc_status import true_status
+from orchestrator.utterance import AudioEntry, FinalizeEntry, UtteranceLog
 from parley.audio.v1 import audio_pb2
 from parley.stt.v1 import stt_pb2, stt_pb2_grpc
-
-from orchestrator.utterance import AudioEntry, FinalizeEntry, UtteranceLog
+from servicekit.errors import reason_of
 from servicekit.interceptors import ClientRpc, client_rpc
 from servicekit.logs import get_logger
 from servicekit.telemetry import Telemetry
 
 log = get_logger(__name__)
+
+_Call = grpc.aio.StreamStreamCall[stt_pb2.RecognizeRequest, stt_pb2.RecognizeResponse]
 
 METHOD = "parley.stt.v1.SpeechToText/Recognize"
 _WORTH_ANOTHER_TRY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
@@ -87,23 +91,24 @@ class Recognition:
                     call.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
 
-    async def _read(self, call: grpc.aio.StreamStreamCall, rpc: ClientRpc) -> grpc.StatusCode | None:
+    async def _read(self, call: _Call, rpc: ClientRpc) -> grpc.StatusCode | None:
         answered = False
         try:
-            while (response := await call.read()) is not grpc.aio.EOF:
+            while isinstance(response := await call.read(), stt_pb2.RecognizeResponse):
                 answered = response.WhichOneof("message") == "final" and response.final.finalize_id == 0
                 self.on_response(response)
             code = await call.code()
         except grpc.aio.AioRpcError as error:
-            rpc.failed(error)
-            return error.code()
+            code = true_status(error)
+            rpc.ended(code, reason_of(error))
+            return code
         rpc.ended(code)
         if code is grpc.StatusCode.OK:
             # A server that ends well without having been asked to has lost the utterance all the same.
             return None if answered or self.log.finished else grpc.StatusCode.UNAVAILABLE
         return code
 
-    async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
+    async def _write(self, call: _Call) -> None:
         config = stt_pb2.RecognizeConfig(
             format=self.options.fmt,
             languages=self.options.languages,

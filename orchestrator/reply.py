@@ -41,6 +41,7 @@ class Reply:
     _spoken_of: int = 0
     _cut_short: bool = False
     _unspeakable: bool = False
+    _finished: bool = False
 
     async def run(self) -> None:
         """Produce the reply. Cancelling it closes the brain's request and the synthesis at once."""
@@ -48,6 +49,11 @@ class Reply:
         async with asyncio.TaskGroup() as tasks:
             self._writer = tasks.create_task(self._write(), name=f"brain {self.candidate_id}")
             tasks.create_task(self._speak(), name=f"synthesis {self.candidate_id}")
+
+    @property
+    def written(self) -> bool:
+        """Whether the brain has finished."""
+        return self._writer is not None and self._finished
 
     def cut_short(self) -> None:
         """The brain has stalled: close its request; what is whole is spoken."""
@@ -70,6 +76,7 @@ class Reply:
                     elif isinstance(event, ToolCall):
                         self._use_tool(event)
             self._queue(chunker.finish())
+            self._finished = True
             self.post(ReplyWritten(self.now_ms(), self.candidate_id, silent=self._spoken_of == 0))
         except BrainError as error:
             self.notice("BRAIN_FAILED", str(error))

@@ -6,15 +6,11 @@ import asyncio
 import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 import grpc
 import grpc.aio
 from opentelemetry.context import Context
-from parley.audio.v1 import audio_pb2
-from parley.conversation.v1 import conversation_pb2 as conv
-from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
-from parley.stt.v1 import stt_pb2_grpc
-from parley.tts.v1 import tts_pb2_grpc
 
 from orchestrator.brain import open_brain
 from orchestrator.call_context import Services
@@ -30,6 +26,11 @@ from orchestrator.spoken import SpokenReply
 from orchestrator.synthesis import SegmentQueue, Synthesis, SynthesisError, VoiceOptions
 from orchestrator.turn_record import TurnMetrics
 from orchestrator.vad import SpeechModels, lent
+from parley.audio.v1 import audio_pb2
+from parley.conversation.v1 import conversation_pb2 as conv
+from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
+from parley.stt.v1 import stt_pb2_grpc
+from parley.tts.v1 import tts_pb2_grpc
 from servicekit.audio import MULAW_8K, describe, pcm, same_format
 from servicekit.channels import open_channel
 from servicekit.errors import Reason, abort
@@ -70,7 +71,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
         self._models = models
         self._live: dict[str, Session | None] = {}
 
-    async def Converse(  # noqa: N802 - gRPC's name
+    async def Converse(  # type: ignore[override]  # noqa: N802 - gRPC's name; it reads and writes through its context
         self, _: object, context: _Context
     ) -> None:
         """Hold one call; see the contract."""
@@ -121,7 +122,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
 
     async def _read_start(self, order: ConverseOrder, context: _Context) -> conv.Start:
         first = await context.read()
-        if first is grpc.aio.EOF:
+        if not isinstance(first, conv.CallEvent):
             await _refuse(context, Reason.MESSAGE_ORDER, "the stream ended without `start`")
         try:
             order.client(first)
@@ -146,7 +147,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
 
         async def read() -> conv.CallEvent | None:
             message = await context.read()
-            return None if message is grpc.aio.EOF else message
+            return message if isinstance(message, conv.CallEvent) else None
 
         with lent(self._models, await self._models.borrow()) as model:
             session = Session(
@@ -184,7 +185,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
             log.warning("greeting not prepared", cause=type(error).__name__)
 
 
-async def _refuse(context: _Context, reason: str, message: str) -> None:
+async def _refuse(context: _Context, reason: str, message: str) -> NoReturn:
     await abort(context, grpc.StatusCode.INVALID_ARGUMENT, reason, message)
 
 

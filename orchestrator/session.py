@@ -7,9 +7,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from parley.audio.v1 import audio_pb2
-from parley.conversation.v1 import conversation_pb2 as conv
-
 from orchestrator.call_context import CallContext, Services
 from orchestrator.caller_audio import CallerAudio
 from orchestrator.checkpoint import CallMemory
@@ -21,9 +18,12 @@ from orchestrator.engine import (
     FinalHeard,
     Ids,
     PartialHeard,
+    PlayoutFinished,
+    ReplyWritten,
     SpeechWindow,
     Tick,
     TurnEngine,
+    TurnTakenOver,
     load_cues,
 )
 from orchestrator.listening import Listening
@@ -32,8 +32,11 @@ from orchestrator.playout import MarkCounter, duration_of, ms_of
 from orchestrator.recognition import RecognitionOptions
 from orchestrator.speaking import Speaking
 from orchestrator.synthesis import VoiceOptions
+from orchestrator.taking_over import left_over
 from orchestrator.turn_work import TurnWork
 from orchestrator.vad import SpeechModel
+from parley.audio.v1 import audio_pb2
+from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit.logs import get_logger
 from servicekit.protocol import ConverseOrder, OrderError
 from servicekit.telemetry import from_proto
@@ -81,7 +84,7 @@ class Session:
         self._audio = CallerAudio(caller_format, model, kept_ms=settings.speech.pre_roll_ms + 1000.0)
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
-        self._over: asyncio.Future[conv.EndReason] = self._loop.create_future()
+        self._over: asyncio.Future[conv.EndReason.ValueType] = self._loop.create_future()
         self._events: deque[Event] = deque()
         self._taking_up = False
         self._ended = False
@@ -95,6 +98,7 @@ class Session:
 
         resume = start.resume
         language = start.language or memory.language or settings.language
+        self._owed = left_over(memory, resume, language) if start.HasField("resume") else None
         capabilities = start.capabilities
         ahead_ms = ms_of(capabilities.max_playout_ahead) if capabilities.HasField("max_playout_ahead") else 0.0
         ids = Ids(
@@ -132,7 +136,7 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------------- life
 
-    async def run(self) -> conv.EndReason:
+    async def run(self) -> conv.EndReason.ValueType:
         """Hold the call until either side ends it. Cancelling it ends the call at once.
 
         Raises:
@@ -174,6 +178,13 @@ class Session:
         if resumed:
             self._call.notice("CALL_RESUMED", "The conversation was taken over by this server.")
         self.post(CallStarted(self._now_ms(), greet=not resumed))
+        if self._owed is not None:
+            self._work.left_over = self._owed if self._owed.segments else None
+            continues = self._owed.continues_playout_id
+            candidate_id = self._owed.candidate_id
+            self.post(
+                TurnTakenOver(self._now_ms(), self._owed.turn_id, self._owed.question, candidate_id, continues)
+            )
 
     def _end_turns(self) -> None:
         if not self._ended:
@@ -183,7 +194,7 @@ class Session:
             self._timer.cancel()
             self._timer = None
 
-    def _finish(self, reason: conv.EndReason) -> None:
+    def _finish(self, reason: conv.EndReason.ValueType) -> None:
         if not self._over.done():
             self._over.set_result(reason)
 
@@ -223,12 +234,14 @@ class Session:
 
     async def _watch_line(self) -> None:
         limit_s = self._settings.line_lost_s
-        while (left_s := self._heard_from_at + limit_s - self._loop.time()) > 0:
+        left_s = limit_s
+        while left_s > 0:
             await asyncio.sleep(left_s)
+            left_s = self._heard_from_at + limit_s - self._loop.time()
         log.warning("the gateway has been silent for too long", seconds=limit_s)
         self._finish(conv.END_REASON_LINE_LOST)
 
-    async def _hang_up_deadline(self, reason: conv.EndReason) -> None:
+    async def _hang_up_deadline(self, reason: conv.EndReason.ValueType) -> None:
         await asyncio.sleep(HANG_UP_WITHIN_S)
         log.warning("the gateway did not hang up in time")
         self._finish(reason)
@@ -253,6 +266,10 @@ class Session:
                     self._work.transcript_came(following.turn_id)
                 for action in self._engine.handle(following):
                     self._work.do(action)
+                if isinstance(following, ReplyWritten):
+                    self._work.reply_written()
+                elif isinstance(following, PlayoutFinished):
+                    self._work.playout_finished()
         finally:
             self._taking_up = False
         if self._work.hanging_up is not None and not self._hang_up_watched:

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass
 
 from opentelemetry.context import Context
-from parley.conversation.v1 import conversation_pb2 as conv
 
 from orchestrator.brain import BrainRequest, ToolSpec
 from orchestrator.call_context import CallContext
@@ -20,8 +19,10 @@ from orchestrator.engine import (
 from orchestrator.playout import Playout, ms_of
 from orchestrator.reply import END_CALL, Reply
 from orchestrator.spoken import SpokenReply
-from orchestrator.synthesis import Synthesis, SynthesisError
+from orchestrator.synthesis import SegmentQueue, Synthesis, SynthesisError
+from orchestrator.taking_over import LeftOver
 from orchestrator.turn_record import TurnRecord
+from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit import semconv
 from servicekit.logs import get_logger
 from servicekit.telemetry import to_proto
@@ -45,7 +46,8 @@ _KINDS = {
 class Candidate:
     """A reply in the making, or made."""
 
-    reply: Reply
+    reply: Reply | None
+    """None for the rest of one that another process made."""
     task: asyncio.Task[None]
     spoken: SpokenReply
 
@@ -99,10 +101,39 @@ class Speaking:
         task = call.spawn(reply.run(), f"reply {candidate_id}")
         self._candidates[candidate_id] = Candidate(reply, task, spoken)
 
+    def take_over(self, record: TurnRecord, rest: LeftOver, playout_id: int) -> SpokenReply:
+        """Speak the rest of a reply that another process began."""
+        call = self._call
+        spoken = SpokenReply(call.voice.format, text_start=rest.text_offset, heard_length=rest.heard_length)
+        spoken.written = rest.written
+        segments = SegmentQueue()
+        for segment in rest.segments:
+            segments.put(segment)
+        segments.close()
+        task = call.spawn(self._speak(rest.candidate_id, segments, spoken, record), f"rest of {rest.candidate_id}")
+        self._candidates[rest.candidate_id] = Candidate(None, task, spoken)
+        playout = self._playout(playout_id, conv.PLAYOUT_KIND_RESUMED_TAIL, spoken, record, rest.candidate_id)
+        playout.continues, playout.text_offset = rest.continues_playout_id, rest.text_offset
+        self._play(playout)
+        return spoken
+
+    async def _speak(self, candidate_id: int, segments: SegmentQueue, spoken: SpokenReply, record: TurnRecord) -> None:
+        try:
+            await self._synthesis(record.context, record.turn_id).run(segments, spoken)
+        except SynthesisError as error:
+            self._call.notice("SYNTHESIS_FAILED", str(error), record.turn_id)
+            self._call.post(ReplyFailed(self._call.now_ms(), candidate_id, audible=spoken.samples > 0))
+        finally:
+            spoken.close()
+
     def spoken_of(self, candidate_id: int) -> SpokenReply | None:
         """The sound of a candidate that was not discarded."""
         candidate = self._candidates.get(candidate_id)
         return candidate.spoken if candidate is not None else None
+
+    def written(self, spoken: SpokenReply) -> bool:
+        """Whether the brain has written all of this reply."""
+        return any(c.spoken is spoken and (c.reply is None or c.reply.written) for c in self._candidates.values())
 
     def discard(self, candidate_id: int) -> None:
         """Cancel a candidate: the brain's request and the synthesis end at once, and so does its playout."""
@@ -114,8 +145,9 @@ class Speaking:
 
     def cut_short(self, candidate_id: int) -> None:
         """Close the brain's request; what is whole is spoken."""
-        if candidate_id in self._candidates:
-            self._candidates[candidate_id].reply.cut_short()
+        candidate = self._candidates.get(candidate_id)
+        if candidate is not None and candidate.reply is not None:
+            candidate.reply.cut_short()
 
     def _synthesis(self, parent: Context, turn_id: int) -> Synthesis:
         services, settings = self._call.services, self._call.services.settings.tts
@@ -208,7 +240,7 @@ class Speaking:
     def _playout(
         self,
         playout_id: int,
-        kind: conv.PlayoutKind,
+        kind: conv.PlayoutKind.ValueType,
         spoken: SpokenReply,
         record: TurnRecord | None,
         candidate_id: int,

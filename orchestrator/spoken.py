@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from parley.audio.v1 import audio_pb2
-
 from orchestrator.heard import AlignedSegment, Range, SegmentText, heard_written, resume_point
+from parley.audio.v1 import audio_pb2
 from servicekit.audio import bytes_per_sample
 
 
@@ -17,8 +16,11 @@ class SpokenReply:
     reply costs no more memory than what waits to be played.
     """
 
-    def __init__(self, fmt: audio_pb2.AudioFormat) -> None:
+    def __init__(self, fmt: audio_pb2.AudioFormat, *, text_start: int = 0, heard_length: int = 0) -> None:
+        """Sound in ``fmt``. A rest begins at ``text_start`` of the spoken text, ``heard_length`` being heard before."""
         self.format = fmt
+        self._text_start = text_start
+        self._heard_before = heard_length
         self._width = bytes_per_sample(fmt)
         self._audio = bytearray()
         self._forgotten = 0
@@ -52,7 +54,7 @@ class SpokenReply:
     def begin_segment(self, text: SegmentText) -> None:
         """The next segment's sound begins here once it comes."""
         before = self.segments[-1] if self.segments else None
-        text_start = before.text_start + len(before.text.spoken) + 1 if before else 0
+        text_start = before.text_start + len(before.text.spoken) + 1 if before else self._text_start
         self.segments.append(AlignedSegment(text, text_start, self.samples))
 
     def add_audio(self, index: int, payload: bytes) -> None:
@@ -127,7 +129,7 @@ class SpokenReply:
     @property
     def heard_length(self) -> int:
         """Code points of the reply as written that were heard."""
-        return heard_written(self.segments, self.heard)
+        return max(self._heard_before, heard_written(self.segments, self.heard))
 
     @property
     def said_length(self) -> int:

@@ -11,16 +11,20 @@ import grpc
 import grpc.aio
 from opentelemetry.context import Context
 from opentelemetry.util.types import AttributeValue
-from parley.audio.v1 import audio_pb2
-from parley.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from orchestrator.heard import Range, SegmentText
+from orchestrator.rpc_status import true_status
 from orchestrator.spoken import SpokenReply
+from parley.audio.v1 import audio_pb2
+from parley.tts.v1 import tts_pb2, tts_pb2_grpc
+from servicekit.errors import reason_of
 from servicekit.interceptors import ClientRpc, client_rpc
 from servicekit.logs import get_logger
 from servicekit.telemetry import Telemetry
 
 log = get_logger(__name__)
+
+_Call = grpc.aio.StreamStreamCall[tts_pb2.SynthesizeRequest, tts_pb2.SynthesizeResponse]
 
 METHOD = "parley.tts.v1.TextToSpeech/Synthesize"
 # One segment is being spoken while the next is already there; more would be work for nothing after a barge-in.
@@ -43,7 +47,7 @@ class VoiceOptions:
     voice: str
     language: str
     speed: float
-    encoding: audio_pb2.Encoding
+    encoding: audio_pb2.Encoding.ValueType
     rate_hz: int
 
     @property
@@ -134,14 +138,15 @@ class Synthesis:
                 bad = code if code is not grpc.StatusCode.OK else grpc.StatusCode.UNAVAILABLE
                 raise SynthesisError(f"text to speech ended with {bad.name}", bad)
 
-    async def _read(self, call: grpc.aio.StreamStreamCall, rpc: ClientRpc, into: SpokenReply) -> grpc.StatusCode:
+    async def _read(self, call: _Call, rpc: ClientRpc, into: SpokenReply) -> grpc.StatusCode:
         try:
-            while (response := await call.read()) is not grpc.aio.EOF:
+            while isinstance(response := await call.read(), tts_pb2.SynthesizeResponse):
                 await self._take(response, into)
             code = await call.code()
         except grpc.aio.AioRpcError as error:
-            rpc.failed(error)
-            return error.code()
+            code = true_status(error)
+            rpc.ended(code, reason_of(error))
+            return code
         rpc.ended(code)
         return code
 
@@ -171,7 +176,7 @@ class Synthesis:
                 self._done = index + 1
                 self._progress.set()
 
-    async def _write(self, call: grpc.aio.StreamStreamCall, segments: Segments, into: SpokenReply) -> None:
+    async def _write(self, call: _Call, segments: Segments, into: SpokenReply) -> None:
         config = tts_pb2.SynthesizeConfig(
             voice=self.voice.voice,
             language=self.voice.language,

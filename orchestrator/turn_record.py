@@ -9,11 +9,12 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import Counter, Histogram
 from opentelemetry.trace import Link, Span, StatusCode
-from parley.audio.v1 import audio_pb2
-from parley.conversation.v1 import conversation_pb2 as conv
+from opentelemetry.util.types import AttributeValue
 
 from orchestrator.engine import Outcome, ReportTurn, Speculation
 from orchestrator.playout import duration_of
+from parley.audio.v1 import audio_pb2
+from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit import semconv
 from servicekit.logs import bind_call, get_logger
 from servicekit.telemetry import Telemetry, to_proto
@@ -151,7 +152,10 @@ class TurnRecord:
         self.metrics.endpoint.record(max(0.0, at_ms - eos_at_ms))
 
     def _child(self, name: str, from_ms: float, to_ms: float) -> None:
-        attributes = {semconv.VOICE_CALL_ID: self.call_id, semconv.VOICE_TURN_ID: self.turn_id}
+        attributes: dict[str, AttributeValue] = {
+            semconv.VOICE_CALL_ID: self.call_id,
+            semconv.VOICE_TURN_ID: self.turn_id,
+        }
         span = self.telemetry.tracer.start_span(
             name, context=self.context, attributes=attributes, start_time=self.at_ns(from_ms)
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from parley.conversation.v1 import conversation_pb2 as conv
-
 from orchestrator import engine as turn
 from orchestrator.call_context import CallContext
 from orchestrator.checkpoint import CallMemory, dump
@@ -12,7 +10,9 @@ from orchestrator.listening import Listening
 from orchestrator.playout import duration_of, ms_of
 from orchestrator.speaking import Speaking
 from orchestrator.spoken import SpokenReply
+from orchestrator.taking_over import LeftOver
 from orchestrator.turn_record import TurnRecord
+from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit import semconv
 
 _STATES = {
@@ -55,9 +55,10 @@ class TurnWork:
         self._joins: dict[int, int] = {}
         self.checkpoint_seq = 0
         self.control_id = 0
-        self.covered_ms = 0.0
-        """Caller sound before this media time is accounted for."""
-        self.hanging_up: conv.EndReason | None = None
+        self.left_over: LeftOver | None = None
+        """What another process left to be said."""
+        self._eos_ms = 0.0
+        self.hanging_up: conv.EndReason.ValueType | None = None
 
     def do(self, action: Action) -> None:
         """Carry out one action."""
@@ -66,7 +67,6 @@ class TurnWork:
                 record = self._record(turn_id)
                 record.event(semconv.EVENT_SPEECH_STARTED, self._call.now_ms())
                 self._listening.begin(turn_id, from_ms, record.context)
-                self.covered_ms = from_ms
             case turn.Finalize(turn_id=turn_id, finalize_id=finalize_id):
                 self._listening.finalize(turn_id, finalize_id)
             case turn.EndUtterance(turn_id=turn_id, discard=discard, text=text):
@@ -82,7 +82,7 @@ class TurnWork:
             case turn.Clear(through_playout_id=through) | turn.Pause(through_playout_id=through):
                 self._speaking.clear(through)
             case turn.ResumeTail(playout_id=playout_id, continues_playout_id=continues, turn_id=turn_id):
-                self._speaking.resume(playout_id, continues, self._records.get(turn_id))
+                self._resume(playout_id, continues, turn_id)
             case turn.Say():
                 self._say(action)
             case turn.ReportTurn():
@@ -94,6 +94,18 @@ class TurnWork:
         """A better transcript of a turn was understood just now."""
         if (record := self._records.get(turn_id)) is not None:
             record.heard_text(self._call.now_ms())
+
+    def reply_written(self) -> None:
+        """The brain has finished: from here on a successor could speak the rest."""
+        if self._owed():
+            self.checkpoint()
+
+    def playout_finished(self) -> None:
+        """A playout was heard to its end; that of a turn has ended the turn and is in the books already."""
+        exchanges = self._call.history.exchanges
+        if exchanges and exchanges[-1].turn_id == 0 and not exchanges[-1].ended:
+            self._call.history.ended(exchanges[-1], interrupted=False)
+            self.checkpoint()
 
     def playback(self, playback: conv.Playback) -> None:
         """Take up a report of what was heard."""
@@ -107,10 +119,10 @@ class TurnWork:
         """Give the gateway what a successor would need."""
         call = self._call
         self.checkpoint_seq += 1
-        memory = CallMemory(call.history, self._ids.candidate, call.language)
+        memory = CallMemory(call.history, self._ids.candidate, call.language, self._owed())
         checkpoint = conv.Checkpoint(
             seq=self.checkpoint_seq,
-            covers_caller_offset=duration_of(self.covered_ms),
+            covers_caller_offset=duration_of(self._listening.covered_ms(self._eos_ms)),
             last_turn_id=self._ids.turn,
             last_playout_id=self._ids.playout,
             state=dump(memory),
@@ -139,8 +151,8 @@ class TurnWork:
         record = self._record(action.turn_id)
         if action.speculative:
             record.event(semconv.EVENT_SPECULATION_STARTED, self._call.now_ms())
-        else:
-            # The question is part of the history before the brain is asked.
+        # The question is part of the history before the brain is asked; one that was taken over is already.
+        elif self._call.history.find(action.turn_id) is None:
             self._call.history.asked(action.turn_id, action.text, self._joins.get(action.turn_id, 0))
         self._speaking.start(record, action.candidate_id, action.text, self._joins.get(action.turn_id, 0))
 
@@ -152,9 +164,27 @@ class TurnWork:
         if exchange.spoken is not None:
             self._sounds[action.turn_id] = exchange.spoken
         record.commit(action.candidate_id, self._call.now_ms(), action.eos_ms, action.eos_at_ms)
-        self.covered_ms = action.eos_ms
+        self._eos_ms = action.eos_ms
         self._speaking.play(record, action.candidate_id, action.playout_id)
         self.checkpoint()
+
+    def _resume(self, playout_id: int, continues: int, turn_id: int) -> None:
+        rest, self.left_over = self.left_over, None
+        if rest is None:
+            self._speaking.resume(playout_id, continues, self._records.get(turn_id))
+            return
+        spoken = self._speaking.take_over(self._record(turn_id), rest, playout_id)
+        self._sounds[turn_id] = spoken
+        if (exchange := self._call.history.find(turn_id)) is not None:
+            exchange.spoken = spoken
+
+    def _owed(self) -> str:
+        """The reply that is being heard, where all of it is known."""
+        exchanges = self._call.history.exchanges
+        last = exchanges[-1] if exchanges else None
+        if last is None or last.ended or last.spoken is None or not self._speaking.written(last.spoken):
+            return ""
+        return last.spoken.written
 
     def _say(self, action: turn.Say) -> None:
         history = self._call.history
@@ -200,7 +230,7 @@ class TurnWork:
         if exchange is not None:
             self.checkpoint()
 
-    def _hang_up(self, reason: conv.EndReason, after_playout_id: int) -> None:
+    def _hang_up(self, reason: conv.EndReason.ValueType, after_playout_id: int) -> None:
         self.control_id += 1
         self.hanging_up = reason
         control = conv.CallControl(

@@ -20,6 +20,10 @@ from servicekit.audio import LiveResampler, level_dbfs
 
 RATE_HZ = 16_000
 WINDOW_SAMPLES = 512
+# No telephone speech is this quiet. The model is spared such windows, once it has seen enough of them for its memory to
+# hold nothing but silence: on a quiet line that is most of a call, and most of what this process computes.
+NEAR_SILENCE_DBFS = -60.0
+_QUIET_WINDOWS_JUDGED = 8
 
 
 class SpeechModel(Protocol):
@@ -76,6 +80,7 @@ class VoiceActivity:
         """Judge mono sound at ``source_hz`` with a model that nobody else uses meanwhile."""
         self._model = model
         self._resampler = LiveResampler(source_hz, RATE_HZ) if source_hz != RATE_HZ else None
+        self._quiet_run = 0
         self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
     def push(self, samples: NDArray[np.float32]) -> Iterator[JudgedWindow]:
@@ -87,9 +92,16 @@ class VoiceActivity:
             # Silero wants memory it may write to, and of its own: a copy of 2 kB.
             window = pending[:WINDOW_SAMPLES].copy()
             pending = pending[WINDOW_SAMPLES:]
-            probability = self._model.process(memoryview(window.data))
-            yield JudgedWindow(probability, level_dbfs(window), pending.shape[0])
+            level = level_dbfs(window)
+            yield JudgedWindow(self._judge(window, level), level, pending.shape[0])
         self._pending = pending
+
+
+    def _judge(self, window: NDArray[np.float32], level: float) -> float:
+        self._quiet_run = self._quiet_run + 1 if level < NEAR_SILENCE_DBFS else 0
+        if self._quiet_run > _QUIET_WINDOWS_JUDGED:
+            return 0.0
+        return self._model.process(memoryview(window.data))
 
 
 @contextmanager

@@ -149,6 +149,7 @@ class Reply:
             return
         with self._telemetry.tracer.start_as_current_span(
             semconv.SPAN_TTS_SEGMENT,
+            record_exception=False,  # its causes are the engine's own, and may quote what was to be said
             attributes={
                 semconv.VOICE_SEGMENT: segment.number,
                 semconv.VOICE_SEGMENT_CHARACTERS: len(segment.text),

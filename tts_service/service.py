@@ -69,7 +69,7 @@ class TextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
         )
         slots.observe(telemetry)
 
-    async def Synthesize(  # noqa: N802 - gRPC's name
+    async def Synthesize(  # type: ignore[override]  # noqa: N802 - gRPC's name; the stubs know only generators
         self, request_iterator: AsyncIterator[tts_pb2.SynthesizeRequest], context: Context
     ) -> None:
         """Speak one reply; see the contract."""

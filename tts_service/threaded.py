@@ -48,7 +48,8 @@ class ThreadedSpeech:
         self._waiting_samples = 0
         self._arrival = asyncio.Event()
         self._stopped = threading.Event()
-        self._step: Future[None] | None = None
+        self._upcoming: Step | None = None
+        self._running: Future[bool] | None = None
         self._exhausted = False
         self._error: EngineError | None = None
 
@@ -64,8 +65,8 @@ class ThreadedSpeech:
         self._chunks.clear()
         self._waiting_samples = 0
         self._arrival.set()
-        if self._step is not None:
-            self._step.cancel()
+        if self._running is not None:
+            self._running.cancel()
         self._settle()
 
     def __aiter__(self) -> AsyncIterator[SpeechChunk]:
@@ -80,23 +81,28 @@ class ThreadedSpeech:
                 return chunk
             if self._error is not None:
                 raise self._error
-            if self._exhausted and self._step is None:
+            if self._exhausted and self._running is None:
                 raise StopAsyncIteration
             self._arrival.clear()
             await self._arrival.wait()
 
     def _start_step(self) -> None:
-        if self._exhausted or self._step is not None or self._waiting_samples >= self._lookahead:
+        if self._exhausted or self._running is not None or self._waiting_samples >= self._lookahead:
             return
-        step = next(self._steps, None)
-        if step is None:
-            self._exhausted = True
-            self._settle()
-            return
-        self._step = self._executor.submit(step, self)
-        self._step.add_done_callback(self._on_step_done)
+        self._running = self._executor.submit(self._run_step)
+        self._running.add_done_callback(self._on_step_done)
 
     # In the engine's thread.
+
+    def _run_step(self) -> bool:
+        # The steps themselves are made here too, since that means reading the whole text. The next one is made ahead,
+        # so that the end is known without waiting for a thread once more.
+        step = self._upcoming or next(self._steps, None)
+        if step is None:
+            return False
+        step(self)
+        self._upcoming = next(self._steps, None)
+        return self._upcoming is not None
 
     @property
     def wanted(self) -> bool:
@@ -107,7 +113,7 @@ class ThreadedSpeech:
         """Hand a chunk to the reader (as an outlet, in the engine's thread)."""
         return self.wanted and self._tell_loop(self._on_chunk, chunk)
 
-    def _on_step_done(self, step: Future[None]) -> None:
+    def _on_step_done(self, step: Future[bool]) -> None:
         self._tell_loop(self._on_step_ended, step)
 
     def _tell_loop(self, callback: Callable[..., None], argument: object) -> bool:
@@ -125,10 +131,11 @@ class ThreadedSpeech:
             self._waiting_samples += len(chunk.samples)
             self._arrival.set()
 
-    def _on_step_ended(self, step: Future[None]) -> None:
-        self._step = None
+    def _on_step_ended(self, step: Future[bool]) -> None:
+        self._running = None
         try:
-            step.result()
+            if not step.result():
+                self._exhausted = True
         except CancelledError:
             pass
         except EngineError as error:
@@ -145,5 +152,5 @@ class ThreadedSpeech:
         self._exhausted = True
 
     def _settle(self) -> None:
-        if self._exhausted and self._step is None and not self._ended.done():
+        if self._exhausted and self._running is None and not self._ended.done():
             self._ended.set_result(None)

@@ -89,6 +89,6 @@ def newest_turn(messages: Sequence[Message], context_line: str = "") -> tuple[Me
     turn = turns[-1] if turns else []
     if context_line and turn:
         first = turn[0]
-        content = f"[{context_line.strip()}]\n\n{first.content}"
+        content = f"[{' '.join(context_line.split())}]\n\n{first.content}"
         turn = [Message(role=first.role, content=content, name=first.name), *turn[1:]]
     return (*system, *turn)

@@ -170,11 +170,11 @@ class ReplyReader:
 
     def _finish(self, reason: str) -> Iterator[TextDelta | ToolCall | Finished]:
         yield from self._text(self._reasoning.finish())
-        self.finished = True
         calls, unreadable = self._tools.finish()
         yield from calls
         if not self._spoke and not calls:
             raise BrainError("protocol", self._why_empty(reason, unreadable))
+        self.finished = True
         yield Finished(reason)
 
     def _why_empty(self, reason: str, unreadable: int) -> str:

@@ -41,6 +41,7 @@ from orchestrator.engine.events import (
     ReplyWritten,
     SpeechWindow,
     Tick,
+    TurnTakenOver,
 )
 from orchestrator.engine.settings import EngineSettings
 from orchestrator.engine.turns import Ids
@@ -86,6 +87,7 @@ __all__ = [
     "Tick",
     "TurnEngine",
     "TurnState",
+    "TurnTakenOver",
     "load_cues",
     "words_of",
 ]

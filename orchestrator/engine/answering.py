@@ -1,4 +1,4 @@
-"""The agent's side of the turns: what it says or is about to say, and what is done when that fails or takes too long."""
+"""The agent's side of the turns: what it says or is about to say, and what is done when that fails or is late."""
 
 from __future__ import annotations
 
@@ -80,6 +80,16 @@ class Answering:
         self._out.append(
             CommitReply(turn.turn_id, turn.candidate_id, agent.playout_id, text, turn.joins, eos_ms, eos_at_ms)
         )
+        self._out.extend(self._turns.enter(turn, TurnState.COMMITTED))
+
+    def take_over(self, turn: Turn, candidate_id: int, continues_playout_id: int, now_ms: float) -> None:
+        """Go on with a reply that another process began to speak."""
+        turn.candidate_id = candidate_id
+        playout_id = self._ids.next_playout()
+        self.agent = AgentSpeech(
+            playout_id, turn.turn_id, candidate_id, asked_at_ms=now_ms, content_at_ms=now_ms, written=True
+        )
+        self._out.append(ResumeTail(playout_id, continues_playout_id, turn.turn_id))
         self._out.extend(self._turns.enter(turn, TurnState.COMMITTED))
 
     # ---------------------------------------------------------------------------------------------------- the caller
@@ -180,6 +190,8 @@ class Answering:
                 self._apologise(agent, now_ms)
             else:
                 agent.failed = agent.written = True
+                # What is whole has as long to sound as any reply.
+                agent.content_at_ms = now_ms
                 self._out.append(FinishReply(agent.turn_id, agent.candidate_id))
 
     def next_deadline(self) -> float | None:

@@ -1,7 +1,7 @@
 """Does the caller mean to interrupt?
 
-In two stages, because a word takes longer to recognise than a person tolerates being talked over: after a few windows of
-speech the agent is silent but keeps its tail; words or the length of the speech then decide.
+In two stages, because a word takes longer to recognise than a person tolerates being talked over: after a few windows
+of speech the agent is silent but keeps its tail; words or the length of the speech then decide.
 """
 
 from __future__ import annotations

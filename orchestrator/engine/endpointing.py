@@ -111,6 +111,11 @@ class MediaClock:
         self.media_ms = media_ms
         self.at_ms = at_ms
 
+    @property
+    def stalled_at_ms(self) -> float:
+        """When the line counts as stalled unless another window comes."""
+        return self.at_ms + _STALL_MS
+
     def silence_ms(self, ended_ms: float, now_ms: float) -> float:
         """Silence since ``ended_ms``: what was heard as such, a little jitter, and a stalled line."""
         heard = self.media_ms - ended_ms

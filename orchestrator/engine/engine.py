@@ -78,7 +78,9 @@ class TurnEngine:
             return None
         due = [self._started_at_ms + self._settings.watchdogs.max_call_ms] if not self._hanging_up else []
         utterance, agent = self._utterance, self._answering.agent
-        if utterance is not None and utterance.ended_ms is not None:
+        if utterance is not None and utterance.ended_ms is not None and self._holding_for_hint():
+            due.append(self._clock.stalled_at_ms)
+        elif utterance is not None and utterance.ended_ms is not None:
             if not utterance.finalize_valid:
                 wait = self._settings.endpointing.finalize_after_ms
                 due.append(self._clock.deadline(utterance.ended_ms, wait))
@@ -137,6 +139,8 @@ class TurnEngine:
                 self._started_at_ms = self._now
                 if greet:
                     answering.say(Prompt.GREETING, self._now)
+            case events.TurnTakenOver():
+                self._take_over(event)
             case events.CallEnded():
                 self._end()
             case events.Tick():
@@ -207,11 +211,14 @@ class TurnEngine:
         if agent.paused_at_ms is not None:
             if self._due(agent.paused_at_ms + settings.barge_in.confirm_within_ms):
                 self._answering.resume()
-        elif self._gate.speaking and self._gate.run_windows >= settings.barge_in.pause_windows:
+        elif (
+            self._gate.speaking
+            and self._gate.run_windows >= settings.barge_in.pause_windows
             # One stretch of speech pauses the agent once: after a resume, only words or length can stop it again.
-            if self._paused_run_ms != self._gate.began_ms:
-                self._paused_run_ms = self._gate.began_ms
-                self._answering.pause(self._now)
+            and self._paused_run_ms != self._gate.began_ms
+        ):
+            self._paused_run_ms = self._gate.began_ms
+            self._answering.pause(self._now)
 
     def _join(self, turn: Turn, joined_turn_id: int) -> None:
         joined = self._turns.open.get(joined_turn_id)
@@ -234,6 +241,8 @@ class TurnEngine:
             elif utterance.settled or self._due(utterance.forced_at_ms + settings.cap_ms):
                 self._decide(utterance)
             return
+        if self._holding_for_hint():
+            return
         silence = self._clock.silence_ms(utterance.ended_ms, self._now) + _EPSILON_MS
         if not utterance.finalize_valid and silence >= settings.finalize_after_ms:
             self._finalize(utterance)
@@ -241,6 +250,10 @@ class TurnEngine:
             self._decide(utterance)
         else:
             self._consider_speculation(utterance)
+
+    def _holding_for_hint(self) -> bool:
+        """Whether the last window hints at speech, so that the next one decides, if the line gives one."""
+        return self._gate.hinted and not self._due(self._clock.stalled_at_ms)
 
     def _wait_for(self, utterance: Utterance) -> float:
         return wait_for(utterance, self._settings.endpointing, self._cues)
@@ -327,6 +340,15 @@ class TurnEngine:
 
     def _listen(self, turn: Turn) -> None:
         self._out.extend(self._turns.enter(turn, TurnState.LISTENING))
+
+    def _take_over(self, event: events.TurnTakenOver) -> None:
+        self._out.append(self._turns.begin(event.turn_id))
+        turn = self._turns.open[event.turn_id]
+        if event.candidate_id:
+            turn.text = event.text
+            self._answering.take_over(turn, event.candidate_id, event.continues_playout_id, self._now)
+        else:
+            self._answering.commit(turn, event.text, self._now, eos_ms=0.0, eos_at_ms=self._now)
 
     # ------------------------------------------------------------------------------------------------------ the end
 

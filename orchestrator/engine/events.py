@@ -19,6 +19,20 @@ class CallStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnTakenOver:
+    """A turn that another process committed is still owed its reply, or the rest of it.
+
+    ``candidate_id`` is 0 where no reply is known; else the rest of that candidate continues ``continues_playout_id``.
+    """
+
+    at_ms: float
+    turn_id: int
+    text: str
+    candidate_id: int = 0
+    continues_playout_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechWindow:
     """One 32 ms window of the caller's sound was judged.
 
@@ -152,6 +166,7 @@ class Tick:
 
 Event = (
     CallStarted
+    | TurnTakenOver
     | SpeechWindow
     | PartialHeard
     | FinalHeard

@@ -36,6 +36,11 @@ class SpeechGate:
         self._quiet: deque[float] = deque(maxlen=_NOISE_WINDOWS)
         self._speech_level = -90.0
 
+    @property
+    def hinted(self) -> bool:
+        """Whether the last window sounded like speech, though it takes more of them to be sure."""
+        return not self.speaking and self._above > 0
+
     def push(self, end_ms: float, probability: float, level_dbfs: float) -> None:
         """Judge the next window, ending at ``end_ms``."""
         self.now_ms = end_ms

@@ -35,6 +35,7 @@ def line_start(view: View) -> Taken | None:  # noqa: PLR0911 - one return per ma
         return None
     rest = view.text[view.at : view.at + _ENOUGH]
     if first == ">":
+        view.line_kind = "quote"
         return Taken(1)
     if first == "|":
         view.line_kind = "table"
@@ -78,12 +79,12 @@ def line_end(view: View) -> Taken | None:
         return None
     if after == "end":
         return Taken(1, " ")
-    if after == "text" and not view.line_kind:
+    if after == "text" and view.line_kind in {"", "quote"}:
         return Taken(1, " ", following="\n")
     return Taken(1, ". " if view.said.isalnum() or view.said in "%°" else " ", breaks=True)
 
 
-def _what_follows(view: View) -> str | None:
+def _what_follows(view: View) -> str | None:  # noqa: PLR0911 - one return per kind
     """What the next line is: "text", "block" (blank, or with a marker), "end"; None while it is not known."""
     at = view.at + 1
     while at < len(view.text) and view.text[at] in " \t\r" and at - view.at <= _DEEPEST_INDENT:
@@ -91,9 +92,11 @@ def _what_follows(view: View) -> str | None:
     if at >= len(view.text):
         return "end" if view.ended else None
     first = view.text[at]
+    if first == ">" and view.line_kind == "quote":
+        return "text"
     if first in "\n>|":
         return "block"
-    if first not in "#`~" and first not in BULLETS and not first.isdigit():
+    if first not in "#`~=" and first not in BULLETS and not first.isdigit():
         return "text"
     if not _known(view, at):
         return None

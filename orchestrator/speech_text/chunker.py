@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from orchestrator.speech_text.pieces import Piece
 from orchestrator.speech_text.reader import WrittenReader
 from orchestrator.speech_text.segment import SpeechSegment
-from orchestrator.speech_text.sentences import Boundaries, Boundary
+from orchestrator.speech_text.sentences import CLOSERS, SENTENCE_ENDS, Boundaries, Boundary
 
 FIRST_CLAUSE_ALNUM: Final = 10
 FIRST_CLAUSE_CHARS: Final = 60
@@ -99,6 +99,22 @@ class SpeechChunker:
             self._ends.pop()
         if self._alnum:
             self._emit(len(self._chars), self._written_length)
+        ready, self._ready = self._ready, []
+        return ready
+
+    def settle(self) -> list[SpeechSegment]:
+        """What is held, if it ends a sentence; for a model that pauses (a tool, a stall) behind a full stop.
+
+        Otherwise a sentence waits for the character behind it, so that "3." can become "3.14". Call it only when the
+        deltas have stopped for a while: it is the one place where segments depend on time.
+        """
+        written = ("".join(self._chars[-_TAIL:]) + self._reader.held).rstrip().rstrip("".join(CLOSERS))
+        if self._finished or not self._alnum or written[-1:] not in SENTENCE_ENDS:
+            return []
+        self._take_all(self._reader.settle())
+        if self._chars:
+            blank = self._chars[-1] == " "
+            self._cut(_Place(len(self._chars) - blank, len(self._chars), Boundary.SENTENCE, self._weight, self._alnum))
         ready, self._ready = self._ready, []
         return ready
 

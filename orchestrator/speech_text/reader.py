@@ -7,9 +7,11 @@ from typing import Final
 
 from orchestrator.speech_text.blocks import line_end, line_start
 from orchestrator.speech_text.characters import reading
-from orchestrator.speech_text.inline import INLINE, blank, letter
+from orchestrator.speech_text.inline import INLINE
+from orchestrator.speech_text.links import letter
 from orchestrator.speech_text.pieces import Piece, Taken, View
 from orchestrator.speech_text.sentences import CLOSERS
+from orchestrator.speech_text.signs import blank
 from orchestrator.speech_text.words import words_for
 
 _SHORTEST_FENCE: Final = 3
@@ -38,6 +40,18 @@ class WrittenReader:
         """The rest; nothing may be pushed afterwards."""
         self._view.ended = True
         return self._read()
+
+    @property
+    def held(self) -> str:
+        """What was pushed and is not read yet, because more text must tell what it is."""
+        return self._view.text
+
+    def settle(self) -> list[Piece]:
+        """Read what is held as if nothing followed; more may be pushed afterwards."""
+        self._view.ended = True
+        pieces = self._read()
+        self._view.ended = False
+        return pieces
 
     def _read(self) -> list[Piece]:
         view = self._view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, NoReturn, TypeVar, cast
 
@@ -28,7 +29,7 @@ _EXTRACT_ONLY: Final = frozenset({"parley.conversation.v1.Conversation/Converse"
 """RPCs as long as a call: a span would be exported at its end only, and hang over every turn's trace."""
 _UNTOUCHED: Final = "/grpc."
 """gRPC's own services: health and reflection."""
-_CANCELLATION_TURNS: Final = 2
+_CANCELLATION_ARRIVES_S: Final = 0.02
 
 
 def server_interceptors(telemetry: Telemetry) -> list[grpc.aio.ServerInterceptor]:
@@ -96,8 +97,10 @@ class _Boundary(grpc.aio.ServerInterceptor):
             )
             inside = trace.set_span_in_context(span, parent)
         token = otel_context.attach(inside)
+        ended_ns: int | None = None
         try:
             response = await servicer()
+            ended_ns = time.time_ns()
             if streams_in:
                 await _hear_of_cancellation()
             write_server_status(span, _code(context))
@@ -108,7 +111,7 @@ class _Boundary(grpc.aio.ServerInterceptor):
         finally:
             otel_context.detach(token)
             # With telemetry off this is the caller's own non-recording span, whose end is no one's business.
-            span.end()
+            span.end(ended_ns)
 
     async def _ended_by(self, error: BaseException, method: str, context: ServicerContext, span: Span) -> NoReturn:
         """Write the status that ``error`` stands for, and let gRPC send it."""
@@ -148,13 +151,13 @@ def _writing(servicer: Callable[..., AsyncIterator[Any]]) -> Callable[..., Await
 
 
 async def _hear_of_cancellation() -> None:
-    """Let a cancellation that is on its way arrive.
+    """Let a cancellation that is on its way arrive, which raises CancelledError here.
 
-    To a servicer, a client that cancels looks like one that has finished: its requests end. The cancellation itself
-    follows in the same turn of the loop or the next, too late for a servicer that returns at once.
+    To a servicer, a client that cancels looks like one that has finished: its requests end, and nothing that gRPC
+    offers tells the two apart. The cancellation itself comes from the transport's thread moments later, too late for a
+    servicer that returns at once. The wait delays the final status only: every message has been sent.
     """
-    for _ in range(_CANCELLATION_TURNS):
-        await asyncio.sleep(0)
+    await asyncio.sleep(_CANCELLATION_ARRIVES_S)
 
 
 def _alone(error: BaseException) -> BaseException:

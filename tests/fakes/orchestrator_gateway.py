@@ -83,6 +83,10 @@ class FakeGateway:
     order: ConverseOrder = field(default_factory=ConverseOrder)
     stale: list[int] = field(default_factory=list)
     """Playouts of which audio came after they were cleared."""
+    stops_in: int = 1 << 62
+    stops_at_ms: float = 0.0
+    """From this playout on nothing is played beyond this position."""
+    reported: list[conv.Playback] = field(default_factory=list)
     status: grpc.StatusCode = grpc.StatusCode.OK
     _cleared: int = 0
     _seq: int = 0
@@ -109,7 +113,7 @@ class FakeGateway:
                     self._cleared = max(self._cleared, event.clear.through_playout_id)
                 elif kind == "audio" and event.audio.playout_id <= self._cleared:
                     self.stale.append(event.audio.playout_id)
-                elif kind == "mark" and self.plays:
+                elif kind == "mark" and self._is_played(event.mark):
                     await self.played(event.mark)
                 self._news.set()
         except grpc.aio.AioRpcError as error:
@@ -117,6 +121,10 @@ class FakeGateway:
         finally:
             self.ended.set()
             self._news.set()
+
+    def _is_played(self, mark: conv.Mark) -> bool:
+        within = mark.playout_id < self.stops_in or mark.position.ToMilliseconds() <= self.stops_at_ms
+        return self.plays and within and not self.order.client_finished
 
     async def played(self, mark: conv.Mark) -> None:
         """Report a mark as played."""
@@ -126,6 +134,7 @@ class FakeGateway:
             status=conv.Playback.STATUS_PLAYED,
             position=mark.position,
         )
+        self.reported.append(playback)
         await self.send(conv.CallEvent(playback=playback))
 
     async def cleared(self, playout_id: int, position_ms: float) -> None:
@@ -198,6 +207,28 @@ class FakeGateway:
         self.stream.cancel()
         if self._reader is not None:
             await asyncio.gather(self._reader, return_exceptions=True)
+
+    def checkpoint(self) -> conv.Checkpoint:
+        """The last checkpoint that came."""
+        return [e.checkpoint for e in self.events if e.HasField("checkpoint")][-1]
+
+    def resumption(self) -> conv.Resume:
+        """What this gateway would tell a successor."""
+        since = max(i for i, e in enumerate(self.events) if e.HasField("checkpoint"))
+        playouts = [e.playout.playout_id for e in self.events if e.HasField("playout")]
+        return conv.Resume(
+            checkpoint=self.checkpoint(),
+            highest_turn_id=max((e.turn.turn_id for e in self.events), default=0),
+            highest_candidate_id=max((e.turn.candidate_id for e in self.events), default=0),
+            highest_playout_id=max(playouts, default=0),
+            highest_mark=max((e.mark.mark for e in self.events), default=0),
+            playback=self.reported,
+            transcripts=[
+                e.transcript
+                for i, e in enumerate(self.events)
+                if e.transcript.speaker == conv.SPEAKER_AGENT and (i > since or e.transcript.playout_id == playouts[-1])
+            ],
+        )
 
     def kinds(self) -> list[str]:
         """What came, by kind."""

@@ -41,6 +41,7 @@ class FakeStt(stt_pb2_grpc.SpeechToTextServicer):
         self.utterances: list[HeardUtterance] = []
         self.live = 0
         self.idle = asyncio.Event()
+        self.idle.set()
         self._answered = 0
 
     async def Recognize(self, _: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:  # noqa: N802

@@ -40,6 +40,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
         self.fail = False
         self.live = 0
         self.idle = asyncio.Event()
+        self.idle.set()
         self.may_speak = asyncio.Event()
         self.may_speak.set()
 

@@ -31,7 +31,7 @@ def bench() -> None:
 
 
 @app.command()
-def load(  # noqa: PLR0917 - typer's options
+def load(
     calls: Annotated[int, typer.Option("-n", "--calls", min=1, help="Calls at the same time.")] = 10,
     turns: Annotated[int, typer.Option(min=1, help="Questions in each call.")] = 10,
     minutes: Annotated[float, typer.Option(min=0, help="Let calls last so long instead of counting turns.")] = 0.0,
@@ -83,7 +83,7 @@ def load(  # noqa: PLR0917 - typer's options
 
 
 @app.command()
-def serve(  # noqa: PLR0917 - typer's options
+def serve(
     calls: Annotated[int, typer.Option("-n", "--calls", min=1, help="Calls that must fit.")] = 50,
     stt_ms: Annotated[float, typer.Option(min=0, metavar="MS", help="Delay of the instant STT's finals.")] = 0.0,
     llm_ms: Annotated[float, typer.Option(min=0, metavar="MS", help="Delay of the instant brain's first token.")] = 0.0,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,14 @@ from servicekit.channels import open_channel
 from toolbox.demo.live import CallLogReader, LiveTranscript, follow
 from toolbox.demo.report import Turn, shortcomings, turns_of
 from toolbox.demo.scenario import Line, Scenario
+from toolbox.demo.stage import CALLER, PARLEY, stage
 from toolbox.demo_brain import MODEL, DemoBrain
-from toolbox.otlp import OtlpCollector
-from toolbox.phone import Call, SimulatedTwilio, Spoken
-from toolbox.serve import ServiceGroup, ServiceSpec, standard_specs
+from toolbox.phone import Call, Spoken
+from toolbox.serve import ServiceGroup
 
 # A person waits this long after the other has stopped before they speak.
 _POLITE_PAUSE_S = 0.7
 _ANSWER_WITHIN_S = 20.0
-_CALLER, _PARLEY = "+15005550006", "+15005550001"
 
 
 @dataclass(frozen=True)
@@ -90,33 +88,31 @@ async def play(
     began = clock()
     reader = CallLogReader(folder / "calls")
     transcript = LiveTranscript(console)
-    async with OtlpCollector() as collector, DemoBrain() as brain:
-        token = secrets.token_hex(16)
-        with (folder / "services.log").open("w", encoding="utf-8") as log:
-            group = ServiceGroup(
-                _specs(scenario, folder, brain.base_url, collector.endpoint, token, settings),
+    with (folder / "services.log").open("w", encoding="utf-8") as log:
+        starting = console.status("starting recogniser, voice, orchestrator and gateway …")
+        starting.start()
+        try:
+            async with stage(
+                folder,
+                greeting=scenario.greeting,
+                settings=settings,
                 config=config,
                 on_line=lambda service, text: print(f"{service}: {text}", file=log),
-            )
-            with console.status("starting recogniser, voice, orchestrator and gateway …"):
-                await group.__aenter__()
-            async with AsyncExitStack() as stack:
-                stack.push_async_callback(group.stop)
-                engines = await _engines(group)
-                phone = await stack.enter_async_context(SimulatedTwilio(_ACCOUNT, token, clock=clock))
-                phone.add_number(_PARLEY, f"http://{group.address('gateway')}/voice/webhook")
-                await stack.enter_async_context(_printing(reader, transcript))
-                async with phone.call(to=_PARLEY, from_=_CALLER) as call:
+                on_started=starting.stop,
+            ) as house:
+                engines = await _engines(house.group)
+                async with _printing(reader, transcript), house.phone.call(to=PARLEY, from_=CALLER) as call:
                     async with asyncio.timeout(_ANSWER_WITHIN_S):
                         first_sound = await call.hears(after=began)
-                    played = [await _play_line(call, brain, line) for line in scenario.lines]
+                    played = [await _play_line(call, house.brain, line) for line in scenario.lines]
                     async with asyncio.timeout(_ANSWER_WITHIN_S):
                         await call.wait_ended()
-        # The services are stopped and have flushed their spans and the call log.
-        for entry in reader.read():
-            transcript.show(entry)
-        collector.write_traces(folder / "traces.json")
-        intents = _intents(brain, played)
+        finally:
+            starting.stop()
+    for entry in reader.read():
+        transcript.show(entry)
+    house.collector.write_traces(folder / "traces.json")
+    intents = _intents(house.brain, played)
     call.write_wav(folder / "call.wav")
     turns = turns_of(reader.entries)
     for turn, line in zip(turns, played, strict=False):
@@ -130,40 +126,6 @@ async def play(
         problems=shortcomings(scenario.lines, intents, turns),
         first_sound_s=first_sound - began,
     )
-
-
-_ACCOUNT = "AC" + "0" * 32
-
-
-def _specs(
-    scenario: Scenario, folder: Path, brain: str, collector: str, token: str, settings: Sequence[str]
-) -> list[ServiceSpec]:
-    own = (
-        "logs.format=json",
-        f"telemetry.traces_endpoint={collector}",
-        "stt.engine=pocketsphinx",
-        "tts.engine=espeak",
-        "orchestrator.brain.preset=none",
-        f"orchestrator.brain.base_url={brain}",
-        f"orchestrator.brain.model={MODEL}",
-        f"orchestrator.prompts.greeting={scenario.greeting}",
-        "gateway.public_url=http://127.0.0.1:{port}",
-        "gateway.inbound.policy=open",
-        "gateway.twilio.enabled=true",
-        f"gateway.twilio.account_sid={_ACCOUNT}",
-        f"gateway.call_log={folder / 'calls'}",
-    )
-    return [
-        ServiceSpec(
-            name=spec.name,
-            module=spec.module,
-            settings=(*own, *spec.settings, *settings),
-            listen=spec.listen,
-            # A command line can be read by every user of the machine; an environment cannot.
-            environment={"PARLEY_GATEWAY__TWILIO__AUTH_TOKEN": token} if spec.name == "gateway" else {},
-        )
-        for spec in standard_specs(any_port=True)
-    ]
 
 
 async def _play_line(call: Call, brain: DemoBrain, line: Line) -> Played:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from toolbox.demo_brain.intents import Answer
 
 DONE: Final = b"data: [DONE]\n\n"
-_CONTEXT_LINE: Final = re.compile(r"^\[[^\]]*\]\s*\n\s*")
+_CONTEXT_LINE: Final = re.compile(r"^\[.*\]\n\n")
 _WORD: Final = re.compile(r"\s*\S+\s*$|\s*\S+")
 
 

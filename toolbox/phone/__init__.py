@@ -8,7 +8,8 @@ async with SimulatedTwilio(auth_token="secret") as phone:
         replied_at = await call.hears(after=spoken.speech_ended_at)
 """
 
-from toolbox.phone.call import Call, CallEndedError, Status, VerbNote, WebhookNote
+from toolbox.phone.call import Call, CallEndedError
+from toolbox.phone.call_record import Status, VerbNote, WebhookNote
 from toolbox.phone.exchange import BusyError, SayVoice
 from toolbox.phone.heard import ClearArrival, Heard, HeardMark, MediaArrival
 from toolbox.phone.knobs import Knobs
@@ -25,13 +26,8 @@ from toolbox.phone.stream import MediaStream, StreamEnd
 from toolbox.phone.twiml import TwimlError, parse_twiml
 from toolbox.phone.voice import speak
 from toolbox.phone.webhooks import SignedRequest, WebhookError, WebhookReply, signed_request
-from toolbox.phone.websocket import (
-    Closing,
-    StreamConnectError,
-    WebsocketLink,
-    WebsocketListener,
-    open_websocket,
-)
+from toolbox.phone.websocket import WebsocketLink, open_websocket
+from toolbox.phone.websocket_events import Closing, StreamConnectError, WebsocketListener
 
 __all__ = [
     "BusyError",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolbox.phone.call_record import ENDED, CallbackPlan, Direction, Status, VerbNote, WebhookNote
 from toolbox.phone.handset import Handset
 from toolbox.phone.heard import Heard
 from toolbox.phone.identifiers import new_sid
@@ -25,46 +25,10 @@ from toolbox.phone.steps import Order
 from toolbox.phone.stream import MediaStream
 from toolbox.phone.voice import speak
 from toolbox.phone.wav import write_wav
-from toolbox.phone.webhooks import SignedRequest, WebhookReply
-
-Direction = Literal["inbound", "outbound-api", "outbound-dial"]
-Status = Literal[
-    "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"
-]
-
-ENDED: frozenset[Status] = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
 class CallEndedError(Exception):
     """The call ended before what was waited for happened; the message tells its status and the debugger's entries."""
-
-
-@dataclass(slots=True)
-class VerbNote:
-    """One performed verb. Times are monotonic seconds."""
-
-    name: str
-    detail: str
-    started_at: float
-    ended_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookNote:
-    """One exchange with the gateway."""
-
-    request: SignedRequest
-    reply: WebhookReply | None
-    error: Notice | None
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackPlan:
-    """Where a call's status callbacks go."""
-
-    url: str = ""
-    method: str = "POST"
-    events: tuple[str, ...] = ("completed",)
 
 
 class Call:

@@ -7,7 +7,8 @@ import email.utils
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from toolbox.phone.call import ENDED, Call, Status
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import ENDED, Status
 from toolbox.phone.knobs import Knobs
 
 EVENT_OF_STATUS: dict[Status, str] = {

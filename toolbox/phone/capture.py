@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-from toolbox.phone.heard import frame_powers, power_of_dbfs
+from toolbox.phone.heard import loudest_power, power_of_dbfs
 from toolbox.phone.knobs import SAMPLE_RATE_HZ
 
 _MARGIN = SAMPLE_RATE_HZ // 10
@@ -44,7 +44,7 @@ class Recorder:
             return
         start = len(self._audio)
         self._audio += audio[: self._max_length - start]
-        if float(frame_powers(audio).max()) > self._floor:
+        if loudest_power(audio) > self._floor:
             self._first_voiced = start if self._first_voiced is None else self._first_voiced
             self._last_voiced = len(self._audio)
         if len(self._audio) >= self._max_length:

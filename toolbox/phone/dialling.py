@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urljoin
 
-from toolbox.phone.call import Call, CallbackPlan
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import CallbackPlan
 from toolbox.phone.exchange import Exchange
 from toolbox.phone.handset import Handset
 from toolbox.phone.identifiers import is_e164

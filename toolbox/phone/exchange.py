@@ -13,11 +13,13 @@ from urllib.parse import urljoin
 import numpy as np
 from numpy.typing import NDArray
 
-from toolbox.phone.call import Call, CallbackPlan, Direction, WebhookNote
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import CallbackPlan, Direction, WebhookNote
 from toolbox.phone.knobs import Knobs
 from toolbox.phone.notices import Notice
 from toolbox.phone.numbers import IncomingNumber, Subscriber
 from toolbox.phone.recordings import Recording, RecordingShelf
+from toolbox.phone.routes import Routes
 from toolbox.phone.webhooks import SignedRequest, WebhookClient, WebhookError, WebhookReply, signed_request
 
 SayVoice = Callable[[str, str, str], tuple[NDArray[np.float32], int]]
@@ -44,6 +46,7 @@ class Exchange:
         wall: Callable[[], datetime],
         say_voice: SayVoice | None,
         tls: ssl.SSLContext | None,
+        routes: Routes,
     ) -> None:
         self.account_sid = account_sid
         self.auth_token = auth_token
@@ -52,6 +55,7 @@ class Exchange:
         self.wall = wall
         self.say_voice = say_voice
         self.tls = tls
+        self.routes = routes
         self.api_base = _REAL_API
         self.numbers: dict[str, IncomingNumber] = {}
         self.subscribers: dict[str, Subscriber] = {}
@@ -66,7 +70,7 @@ class Exchange:
 
     def open(self) -> None:
         """Begin; needs a running event loop."""
-        self._client = WebhookClient(self.knobs)
+        self._client = WebhookClient(self.knobs, self.routes, self.tls)
 
     async def close(self) -> None:
         """Hang up every call, deliver what callbacks are due, end every task."""
@@ -124,12 +128,16 @@ class Exchange:
             parent_sid=parent_sid,
         )
         self.calls[call.sid] = call
-        while len(self.calls) > self.knobs.kept_calls:
-            oldest = next((sid for sid, kept in self.calls.items() if kept.is_over), None)
-            if oldest is None:
-                break
-            del self.calls[oldest]
+        self._forget()
         return call
+
+    def _forget(self) -> None:
+        """Old calls lose their audio first, then their record."""
+        over = [call for call in self.calls.values() if call.is_over]
+        for call in over[: max(0, len(over) - self.knobs.kept_call_audio)]:
+            call.handset.release_audio()
+        for call in over[: max(0, len(over) - self.knobs.kept_calls)]:
+            del self.calls[call.sid]
 
     def parameters_of(self, call: Call) -> dict[str, str]:
         """The parameters every request about a call carries."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from toolbox.phone.call import Call, VerbNote
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import VerbNote
 from toolbox.phone.dialling import dial
 from toolbox.phone.exchange import Exchange
 from toolbox.phone.listening import Listening

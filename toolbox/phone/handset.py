@@ -1,6 +1,6 @@
 """The caller's end of a call: one microphone on an absolute schedule, one playout buffer, one record of what was heard.
 
-A single timer per call drives everything that is due: outgoing frames, queued digits and mark echoes.
+A single timer per call drives the caller's side: outgoing frames and queued digits.
 """
 
 from __future__ import annotations
@@ -70,6 +70,11 @@ class Handset:
         self.hush()
         self._outlets.clear()
         self.changes.touch()
+
+    def release_audio(self) -> None:
+        """Forget the audio of both directions; times, marks and clears stay."""
+        self.microphone.track.truncate(0)
+        self.heard.release_audio()
 
     @property
     def running(self) -> bool:

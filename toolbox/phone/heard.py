@@ -35,14 +35,22 @@ def frame_powers(mulaw: bytes) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(power, starts) / lengths)
 
 
+def loudest_power(mulaw: bytes) -> float:
+    """Mean power of the loudest 20 ms; the usual single frame without detours."""
+    if 0 < len(mulaw) <= FRAME:
+        return float(np.add.reduce(_POWER[np.frombuffer(mulaw, np.uint8)])) / len(mulaw)
+    powers = frame_powers(mulaw)
+    return float(powers.max()) if powers.size else 0.0
+
+
 def power_of_dbfs(level_dbfs: float) -> float:
     """Mean power of a level in dBFS (a full-scale constant is 0 dBFS)."""
     return float(10 ** (level_dbfs / 10))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MediaArrival:
-    """One media message of the agent."""
+    """One media message of the agent. (Not frozen: fifty a second are made for each call.)"""
 
     at: float
     start: int
@@ -51,8 +59,7 @@ class MediaArrival:
     """Samples of silence between the audio before it and its own start."""
     loudest: float
     """Mean power of its loudest 20 ms."""
-    payload: bytes | None
-    """The audio, while it is kept."""
+    payload: bytes
 
     @property
     def end(self) -> int:
@@ -98,13 +105,12 @@ class Heard:
 
     def note_media(self, at: float, payload: bytes, placed: Placed) -> MediaArrival:
         """Record a media message and where it was placed."""
-        powers = frame_powers(payload)
         arrival = MediaArrival(
             at=at,
             start=placed.start,
             size=len(payload),
             gap=-1 if self._cut or not self.media else placed.start - self._end,
-            loudest=float(powers.max()) if powers.size else 0.0,
+            loudest=loudest_power(payload),
             payload=payload,
         )
         self.media.append(arrival)
@@ -128,6 +134,12 @@ class Heard:
         self._end = position
         self._cut = True
 
+    def release_audio(self) -> None:
+        """Forget what was heard."""
+        self.track.truncate(0)
+        self.media.clear()
+        del self._arrivals[:]
+
     # Asking.
 
     def since(self, after: float) -> Iterator[MediaArrival]:
@@ -140,20 +152,28 @@ class Heard:
         return next((arrival.at for arrival in self.since(after) if arrival.loudest > floor), None)
 
     def first_heard_above(self, level_dbfs: float = -45.0, *, after: float = 0.0) -> float | None:
-        """Time at which the first 20 ms frame above a level began to be played at or after `after`."""
-        start = max(self.track.base, self.position_at(after))
-        if start >= len(self.track):
-            return None
-        loud = np.flatnonzero(frame_powers(self.track.read(start, len(self.track))) > power_of_dbfs(level_dbfs))
-        return self.time_of(start + int(loud[0]) * FRAME) if loud.size else None
+        """Time at which sound above a level (over 20 ms) began to be played at or after `after`."""
+        found = self._loud_span(level_dbfs, after)
+        return None if found is None else self.time_of(found[0])
 
     def last_heard_above(self, level_dbfs: float = -45.0, *, after: float = 0.0) -> float | None:
-        """Time at which the last 20 ms frame above a level ended (or, still buffered, will end)."""
+        """Time at which the last sound above a level (over 20 ms) ended or, still buffered, will end."""
+        found = self._loud_span(level_dbfs, after)
+        return None if found is None else self.time_of(found[1])
+
+    def _loud_span(self, level_dbfs: float, after: float) -> tuple[int, int] | None:
+        """First and last position of sound: frames find it, samples give its edge."""
         start = max(self.track.base, self.position_at(after))
-        if start >= len(self.track):
+        floor = power_of_dbfs(level_dbfs)
+        audio = self.track.read(start, max(start, len(self.track)))
+        loud = np.flatnonzero(frame_powers(audio) > floor)
+        if not loud.size:
             return None
-        loud = np.flatnonzero(frame_powers(self.track.read(start, len(self.track))) > power_of_dbfs(level_dbfs))
-        return self.time_of(start + (int(loud[-1]) + 1) * FRAME) if loud.size else None
+        powers = _POWER[np.frombuffer(audio, np.uint8)]
+        first, last = int(loud[0]) * FRAME, int(loud[-1]) * FRAME
+        begins = first + int(np.argmax(powers[first : first + FRAME] > floor))
+        ends = powers[last : last + FRAME][::-1]
+        return start + begins, start + last + ends.size - int(np.argmax(ends > floor))
 
     def first_clear(self, *, after: float = 0.0) -> float | None:
         """Arrival time of the first `clear` at or after a time."""
@@ -191,7 +211,7 @@ class Heard:
 
         `identify` names the playout a message belongs to (None: unknown), for instance from a pattern in its audio.
         """
-        named = [(arrival.at, arrival.size, identify(arrival.payload or b"")) for arrival in self.media]
+        named = [(arrival.at, arrival.size, identify(arrival.payload)) for arrival in self.media]
         stale: list[float] = []
         for clear in self.clears:
             before = {name for at, _, name in named if at <= clear.at and name is not None}

@@ -67,8 +67,10 @@ class Knobs:
     # Bounds.
     max_calls: int = 1000
     """Live calls of one simulated Twilio."""
-    kept_calls: int = 10_000
+    kept_calls: int = 1000
     """Ended calls that the REST API still lists."""
+    kept_call_audio: int = 100
+    """Ended calls that still hold their audio; the oldest lose it first."""
     kept_audio_s: float = 3600.0
     """Audio kept per direction of a call; older audio is dropped."""
     websocket_close_s: float = 1.0

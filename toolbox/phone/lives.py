@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from toolbox.phone.call import Call, Status
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import Status
 from toolbox.phone.callbacks import StatusReporter
 from toolbox.phone.exchange import Exchange
 from toolbox.phone.numbers import Subscriber
@@ -74,18 +75,22 @@ async def ring(life: Life, leg: Leg) -> Status | None:
         return "failed"
     life.reach("ringing")
     subscriber.ring(leg.call)
-    patience = asyncio.create_task(leg.call.next_order())
-    try:
-        rings = leg.ring_timeout_s if subscriber.answers == "no-answer" else subscriber.rings_s
-        done, _ = await asyncio.wait({patience}, timeout=min(rings, leg.ring_timeout_s))
-    finally:
-        patience.cancel()
-        await asyncio.gather(patience, return_exceptions=True)
-    if done:
+    rings = leg.ring_timeout_s if subscriber.answers == "no-answer" else subscriber.rings_s
+    if await given_up(leg.call, min(rings, leg.ring_timeout_s)):
         return "canceled"
     if subscriber.answers == "busy":
         return "busy"
     return "no-answer" if rings >= leg.ring_timeout_s else None
+
+
+async def given_up(call: Call, ringing_s: float) -> bool:
+    """Let it ring so long; whether somebody gave up meanwhile."""
+    try:
+        async with asyncio.timeout(ringing_s):
+            await call.next_order()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def behave(life: Life, subscriber: Subscriber | None) -> None:

@@ -18,10 +18,15 @@ class _Embedded(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_up = asyncio.Event()
+        self.leaving = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.is_up.set()
+
+    async def main_loop(self) -> None:
+        # uvicorn's own polls ten times a second, to date its headers and count requests: not needed here.
+        await self.leaving.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -53,7 +58,13 @@ class LoopbackServer:
             listening.close()
             raise
         config = uvicorn.Config(
-            self._app, log_config=None, access_log=False, lifespan="off", ws=self._ws, timeout_graceful_shutdown=1
+            self._app,
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            lifespan="off",
+            ws=self._ws,
+            timeout_graceful_shutdown=1,
         )
         self._socket = listening
         self._server = _Embedded(config)
@@ -72,6 +83,7 @@ class LoopbackServer:
         """Stop listening and end."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
+            self._server.leaving.set()
             await self._task
             self._server = self._task = None
         if self._socket is not None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from toolbox.phone.call import Call, CallbackPlan
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import CallbackPlan
 from toolbox.phone.exchange import Exchange, SayVoice
 from toolbox.phone.knobs import Knobs
 from toolbox.phone.numbers import Answers, IncomingNumber, Subscriber
 from toolbox.phone.rest import RestApi
 from toolbox.phone.rest_faults import RestFaults
+from toolbox.phone.routes import Routes
 from toolbox.phone.server import LoopbackServer
 from toolbox.phone.steps import Step
 from toolbox.phone.telephony import live_inbound
@@ -35,7 +37,8 @@ class SimulatedTwilio:
         clock: Monotonic seconds; every time in the record of a call is this clock's.
         wall: The calendar, for dates in the REST API and callbacks only.
         say_voice: Renders `<Say>`; without it the text is noted and nothing is heard.
-        tls: For `wss://` streams; None verifies as usual.
+        tls: For `https://` webhooks and `wss://` streams; None verifies as usual.
+        routes: Public origins served by local addresses: `{"https://voice.example": "http://127.0.0.1:8080"}`.
         rest_port: Of the REST API on loopback; 0 lets the system choose, None serves none.
     """
 
@@ -49,10 +52,18 @@ class SimulatedTwilio:
         wall: Callable[[], datetime] = _utc_now,
         say_voice: SayVoice | None = None,
         tls: ssl.SSLContext | None = None,
+        routes: Mapping[str, str] | None = None,
         rest_port: int | None = 0,
     ) -> None:
         self._exchange = Exchange(
-            account_sid, auth_token, knobs=knobs or Knobs(), clock=clock, wall=wall, say_voice=say_voice, tls=tls
+            account_sid,
+            auth_token,
+            knobs=knobs or Knobs(),
+            clock=clock,
+            wall=wall,
+            say_voice=say_voice,
+            tls=tls,
+            routes=Routes(routes),
         )
         self.rest_faults = RestFaults()
         self._rest_port = rest_port

@@ -25,9 +25,11 @@ from toolbox.phone.notices import (
     Notice,
 )
 from toolbox.phone.playout import MarkEcho
+from toolbox.phone.routes import Routes
 from toolbox.phone.signature import sign
 from toolbox.phone.verbs import Stream
-from toolbox.phone.websocket import USER_AGENT, Closing, StreamConnectError, WebsocketLink, open_websocket
+from toolbox.phone.websocket import USER_AGENT, WebsocketLink, open_websocket
+from toolbox.phone.websocket_events import Closing, StreamConnectError
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -54,6 +56,7 @@ class MediaStream:
         knobs: Knobs,
         clock: Callable[[], float],
         notify: Callable[[Notice], None],
+        routes: Routes,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.sid = new_sid("MZ")
@@ -70,6 +73,7 @@ class MediaStream:
         self._knobs = knobs
         self._clock = clock
         self._notify = notify
+        self._routes = routes
         self._tls = tls
         self._sequence = 0
         self._chunk = 0
@@ -120,6 +124,7 @@ class MediaStream:
             timeout_s=self._knobs.handshake_timeout_s,
             max_message_bytes=self._knobs.max_message_bytes,
             tls=self._tls,
+            via=self._routes.actual(self.noun.url),
         )
 
     def _begin(self, link: WebsocketLink) -> None:

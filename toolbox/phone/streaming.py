@@ -23,6 +23,7 @@ async def connect(exchange: Exchange, call: Call, verb: Connect, base: str) -> S
         knobs=exchange.knobs,
         clock=exchange.clock,
         notify=call.notices.append,
+        routes=exchange.routes,
         tls=exchange.tls,
     )
     call.streams.append(stream)

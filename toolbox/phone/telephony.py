@@ -6,11 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
-from toolbox.phone.call import Call, Status
+from toolbox.phone.call import Call
+from toolbox.phone.call_record import Status
 from toolbox.phone.exchange import Exchange
 from toolbox.phone.flow import Flow, RejectedError
 from toolbox.phone.knobs import SAMPLE_RATE_HZ
-from toolbox.phone.lives import Leg, Life, behave, next_order, ring
+from toolbox.phone.lives import Leg, Life, behave, given_up, next_order, ring
 from toolbox.phone.prompts import Prompts
 from toolbox.phone.steps import Step
 from toolbox.phone.wav import mix
@@ -36,9 +37,8 @@ async def live_inbound(exchange: Exchange, call: Call, first: Step) -> None:
     unanswered: Status = "canceled"
     try:
         life.reach("ringing")
-        if exchange.knobs.ring_s:
-            await asyncio.sleep(exchange.knobs.ring_s)
-        await _perform(life, first, exchange.knobs.time_limit_s)
+        if not await given_up(call, exchange.knobs.ring_s):
+            await _perform(life, first, exchange.knobs.time_limit_s)
     except RejectedError as rejection:
         unanswered = "busy" if rejection.reason == "busy" else "no-answer"
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from toolbox.phone.notices import (
     RESPONSE_TOO_LARGE,
     Notice,
 )
+from toolbox.phone.routes import Routes
 from toolbox.phone.signature import sign
 
 
@@ -93,14 +95,23 @@ class WebhookError(Exception):
 class WebhookClient:
     """Sends requests; follows no redirects, as a signature holds for one URL."""
 
-    def __init__(self, knobs: Knobs, verify_tls: bool = True) -> None:
+    def __init__(self, knobs: Knobs, routes: Routes, tls: ssl.SSLContext | None) -> None:
         self._knobs = knobs
-        self._http = httpx.AsyncClient(
-            timeout=None,  # one total deadline below, as Twilio has
-            verify=verify_tls,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
-        )
+        self._routes = routes
+        self._tls = tls
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    def _client(self, url: str) -> httpx.AsyncClient:
+        """One client with TLS and one without, made when first needed: reading the trusted roots takes a while."""
+        secure = urlsplit(url).scheme == "https"
+        if secure not in self._clients:
+            self._clients[secure] = httpx.AsyncClient(
+                timeout=None,  # one total deadline below, as Twilio has
+                verify=(True if self._tls is None else self._tls) if secure else False,
+                trust_env=False,
+                limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
+            )
+        return self._clients[secure]
 
     async def send(self, request: SignedRequest) -> WebhookReply:
         """Send a request and read its answer.
@@ -110,11 +121,15 @@ class WebhookClient:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
+        url = self._routes.actual(request.url)
         try:
             async with (
                 asyncio.timeout(self._knobs.webhook_timeout_s),
-                self._http.stream(
-                    request.method, request.url, headers=dict(request.headers), content=request.body or None
+                self._client(url).stream(
+                    request.method,
+                    url,
+                    headers=dict(request.headers) | {"Host": urlsplit(request.url).netloc},
+                    content=request.body or None,
                 ) as response,
             ):
                 body = bytearray()
@@ -134,7 +149,9 @@ class WebhookClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
 
 
 def _type(response: httpx.Response) -> str:

@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def serve(  # noqa: PLR0917 - typer's options
+def serve(
     config: Annotated[
         Path | None,
         typer.Option(

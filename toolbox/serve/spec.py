@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 # Exit status of a process whose settings are wrong (servicekit.process); starting it again would change nothing.
 EXIT_SETTINGS = 2
+# A bare `$` is left alone: a password may hold one.
+_REFERENCE = re.compile(r"\$\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\}")
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,7 @@ class ServiceSpec:
     @property
     def needs(self) -> frozenset[str]:
         """Names of the processes whose addresses its settings hold."""
-        return frozenset(
-            name.partition(".")[0] for setting in self.settings for name in _Wiring(setting).get_identifiers()
-        )
-
-
-class _Wiring(string.Template):
-    """``${name}`` and ``${name.key}``; a bare ``$`` is left alone, as passwords may hold one."""
-
-    pattern = r"""  # type: ignore[assignment]
-        \$\{(?P<braced>[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\}
-        | (?P<escaped>(?!)) | (?P<named>(?!)) | (?P<invalid>(?!))
-    """
+        return frozenset(found.partition(".")[0] for one in self.settings for found in _REFERENCE.findall(one))
 
 
 def wire(settings: Sequence[str], addresses: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -60,7 +51,7 @@ def wire(settings: Sequence[str], addresses: Mapping[str, Mapping[str, str]]) ->
         if by_key:
             known[name] = next(iter(by_key.values()))
         known |= {f"{name}.{key}": address for key, address in by_key.items()}
-    return [_Wiring(setting).substitute(known) for setting in settings]
+    return [_REFERENCE.sub(lambda found: known[found[1]], setting) for setting in settings]
 
 
 def start_order(specs: Sequence[ServiceSpec]) -> list[list[ServiceSpec]]:

@@ -16,14 +16,15 @@ from tts_service.espeak.synthesis import EspeakChunk, speak
 from tts_service.espeak.words import WordTrack
 from tts_service.settings import EspeakSettings, TtsSettings
 from tts_service.speech import EngineInfo, Passage, SpeechChunk, WordSpan
-from tts_service.text import Piece, SpeakableText, pieces, speakable
+from tts_service.text import Piece, SpeakableText, clauses, speakable
 from tts_service.threaded import Outlet, Step, ThreadedSpeech
 from tts_service.voices import Voice, VoiceCatalogue, VoiceUnknownError
 
 CAPACITY = 64
-"""Replies at once: a burst of 20 waits some 60 ms for the one lock, so more than this would be heard."""
+"""Replies at once. Twenty that begin together wait about 100 ms for their first sound (median, on two busy cores);
+replies of real calls begin apart, and each needs some 3 ms of a core for a second of speech."""
 
-_BATCH_SAMPLES = SAMPLE_RATE_HZ // 5  # after the first buffer, tell the event loop five times a second of speech
+_NO_SAMPLES = np.zeros(0, dtype=np.float32)
 
 LIMITATIONS = (
     "The voice is synthetic by rule and sounds robotic; it is made to be understood, small and instant.",
@@ -35,23 +36,28 @@ LIMITATIONS = (
 class EspeakCatalogue(VoiceCatalogue):
     """eSpeak NG's voices; a name may carry a variant of timbre after a plus sign, as in "en+f3"."""
 
+    def __init__(self, *, default_language: str, default_voice: str = "") -> None:
+        """List them, once: later look-ups are made on the event loop and must not wait for the library's lock."""
+        self._variants = {variant.lower(): variant for variant in list_variants()}
+        super().__init__(list_voices(), default_language=default_language, default_voice=default_voice)
+
     def named(self, name: str) -> Voice:
         """The voice, or the voice with its variant; raises VoiceUnknownError."""
         base, plus, variant = name.partition("+")
         voice = super().named(base)
         if not plus:
             return voice
-        known = {known.lower(): known for known in list_variants()}
-        if variant.lower() not in known:
+        spelled = self._variants.get(variant.lower())
+        if spelled is None:
             raise VoiceUnknownError(f"voice {base[:60]!r} has no variant {variant[:60]!r}")
-        spelled = known[variant.lower()]
         return Voice(f"{voice.name}+{spelled}", voice.languages, f"{voice.display_name} ({spelled})")
 
 
 class EspeakEngine:
     """Speaks with eSpeak NG in one thread, so that passages take turns in the order in which they come.
 
-    One thread and no pool of processes: a clause of 60 characters holds the library for 3 to 4 ms.
+    One thread and no pool of processes: a clause holds the library for 1 to 4 ms, and processes would cost each its
+    own memory and start to win what a second core gives only when no other service wants it.
     """
 
     def __init__(self, settings: TtsSettings) -> None:
@@ -63,7 +69,7 @@ class EspeakEngine:
         self._settings: EspeakSettings = settings.espeak
         self._speed = settings.speed
         self._lookahead_samples = SAMPLE_RATE_HZ * settings.lookahead_ms // 1000
-        self.voices = EspeakCatalogue(list_voices(), default_language=settings.language, default_voice=settings.voice)
+        self.voices = EspeakCatalogue(default_language=settings.language, default_voice=settings.voice)
         self.info = EngineInfo(
             name="espeak",
             version=espeak.version(),
@@ -92,7 +98,7 @@ class EspeakEngine:
         text = speakable(passage.text)
         rate = round(self._settings.rate_wpm * self._speed * passage.speed)
         origin = _Origin()
-        for piece in pieces(text.text, self._settings.piece_characters):
+        for piece in clauses(text.text, self._settings.piece_characters):
             yield _PieceStep(text, piece, origin, voice=passage.voice.name, rate_wpm=rate, pitch=self._settings.pitch)
 
 
@@ -103,7 +109,7 @@ class _Origin:
 
 
 class _PieceStep:
-    """Speaks one piece: first buffer at once, then batches; alignments in the passage's own positions."""
+    """Speaks one piece as it comes from the library, with alignments in the passage's own positions."""
 
     def __init__(
         self, text: SpeakableText, piece: Piece, origin: _Origin, *, voice: str, rate_wpm: int, pitch: int
@@ -115,41 +121,28 @@ class _PieceStep:
         self._rate_wpm = rate_wpm
         self._pitch = pitch
         self._track = WordTrack(piece.text)
-        self._held: list[NDArray[np.float32]] = []
-        self._held_samples = 0
-        self._held_words: list[WordSpan] = []
         self._spoken = 0
 
     def __call__(self, outlet: Outlet) -> None:
+        def take(chunk: EspeakChunk) -> bool:
+            self._spoken += len(chunk.samples)
+            return self._put(outlet, chunk.samples, self._track.add(chunk.words))
+
         speak(
             self._piece.text,
-            lambda chunk: self._take(chunk, outlet),
+            take,
             voice=self._voice,
             rate_wpm=self._rate_wpm,
             pitch=self._pitch,
             end_pause=self._piece.pauses,
         )
-        self._held_words += self._track.finish(self._spoken)
-        self._send(outlet)
+        self._put(outlet, _NO_SAMPLES, self._track.finish(self._spoken))
         self._origin.samples += self._spoken
 
-    def _take(self, chunk: EspeakChunk, outlet: Outlet) -> bool:
-        first = self._spoken == 0
-        self._held.append(chunk.samples)
-        self._held_samples += len(chunk.samples)
-        self._spoken += len(chunk.samples)
-        self._held_words += self._track.add(chunk.words)
-        if (first and self._held_samples) or self._held_samples >= _BATCH_SAMPLES:
-            return self._send(outlet)
-        return outlet.wanted  # with every buffer: this is the grain of cancellation
-
-    def _send(self, outlet: Outlet) -> bool:
-        if not self._held_samples and not self._held_words:
-            return True
-        samples = np.concatenate(self._held) if self._held else np.zeros(0, dtype=np.float32)
-        chunk = SpeechChunk(samples, tuple(self._in_passage(span) for span in self._held_words))
-        self._held, self._held_samples, self._held_words = [], 0, []
-        return outlet.put(chunk)
+    def _put(self, outlet: Outlet, samples: NDArray[np.float32], words: list[WordSpan]) -> bool:
+        if not len(samples) and not words:
+            return outlet.wanted
+        return outlet.put(SpeechChunk(samples, tuple(self._in_passage(word) for word in words)))
 
     def _in_passage(self, span: WordSpan) -> WordSpan:
         start, end = self._text.original_range(self._piece.start + span.text_start, self._piece.start + span.text_end)

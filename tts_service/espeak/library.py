@@ -26,8 +26,12 @@ EVENT_LIST_TERMINATED = 0
 EVENT_WORD = 1
 EVENT_END = 5
 
-BUFFER_MS = 60
-"""Length of the buffers the callback is handed: the grain of cancellation. Shorter ones cost callbacks."""
+BUFFER_MS = 200
+"""Length of the buffers the callback is handed: the grain of cancellation, some 0.3 ms of work.
+
+Each callback waits for Python's interpreter lock, which a busy event loop may keep for 5 ms: few and long ones are
+faster for everybody than the 60 ms that the library could do.
+"""
 
 ESPEAK_LOCK = threading.RLock()
 """Held around every call into the library, by whichever thread."""

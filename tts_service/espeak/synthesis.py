@@ -102,7 +102,7 @@ def speak(
 
     Args:
         text: What to say. Zero characters end it, as C strings do.
-        sink: Takes each chunk of at most 60 ms; returning False stops there.
+        sink: Takes each chunk of at most 200 ms; returning False stops there.
         voice: A name of :func:`tts_service.espeak.voices.list_voices`, with or without `+variant`.
         rate_wpm: 80 to 450 words a minute.
         pitch: 0 to 100.

@@ -48,7 +48,7 @@ async def test_a_word_spoken_over_the_reply_silences_and_cancels_it_everywhere()
         await call.say(700)
         clear = await call.until(lambda e: e.HasField("clear"))
         assert clear.clear.through_playout_id == first.playout.playout_id
-        await call.cleared(first.playout.playout_id, 1300)
+        await call.cleared(first.playout.playout_id, 1250)  # 25 characters
         ended = await call.turn(1, conv.TURN_STATE_ENDED)
         assert ended.outcome == conv.TURN_OUTCOME_INTERRUPTED
         async with asyncio.timeout(PATIENCE_S):

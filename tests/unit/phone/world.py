@@ -33,13 +33,14 @@ async def world(
     knobs: Knobs | None = None,
     say_voice: SayVoice | None = None,
     voice: str | None = None,
+    rest: bool = False,
 ) -> AsyncIterator[World]:
-    """Start both; `voice` is the TwiML of the number's voice URL, by default a stream and nothing else."""
+    """Start both; `voice` is the TwiML of the number's voice URL, by default a stream; `rest` serves the REST API."""
     gateway = FakeGateway() if on_stream is None else FakeGateway(on_stream)
     async with (
         asyncio.timeout(HANG_GUARD_S),
         gateway,
-        SimulatedTwilio(auth_token=TOKEN, knobs=knobs, say_voice=say_voice) as phone,
+        SimulatedTwilio(auth_token=TOKEN, knobs=knobs, say_voice=say_voice, rest_port=0 if rest else None) as phone,
     ):
         gateway.replies["/voice"] = gateway.connect() if voice is None else voice
         gateway.replies["/status"] = ""

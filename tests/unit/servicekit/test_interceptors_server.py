@@ -341,6 +341,7 @@ async def test_converse_gets_the_callers_context_and_no_span_as_long_as_the_call
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         call = conversation_pb2_grpc.ConversationStub(channel).Converse(metadata=METADATA)
+        assert [event async for event in call] == [conversation_pb2.AgentEvent()]
         assert await call.code() is grpc.StatusCode.OK
     await server.stop(0)
     assert f"{conversation.active_span_id:016x}" == "00f067aa0ba902b7"

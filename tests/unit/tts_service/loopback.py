@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -126,10 +127,23 @@ async def synthesize(stub: tts_pb2_grpc.TextToSpeechAsyncStub, messages: Sequenc
     return heard
 
 
+async def response(call: SynthesizeCall) -> tts_pb2.SynthesizeResponse:
+    """The next response of a call that is written to and read from step by step; there must be one."""
+    message = await call.read()
+    assert isinstance(message, tts_pb2.SynthesizeResponse)
+    return message
+
+
 async def messages_left(call: SynthesizeCall) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
-    """The responses still to come of a call that is written to and read from step by step."""
-    while (message := await call.read()) is not grpc.aio.EOF:
+    """The responses still to come of such a call."""
+    while isinstance(message := await call.read(), tts_pb2.SynthesizeResponse):
         yield message
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Give turns to everybody else until something holds; the test's timeout guards against never."""
+    while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+        await asyncio.sleep(0)
 
 
 async def refused(

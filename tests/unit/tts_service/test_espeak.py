@@ -64,7 +64,7 @@ def test_speed_makes_it_shorter() -> None:
     assert len(fast) < 0.7 * len(normal)
 
 
-def test_speech_comes_in_chunks_of_at_most_60_ms_and_stops_at_the_next_one() -> None:
+def test_speech_comes_in_chunks_of_at_most_200_ms_and_stops_at_the_next_one() -> None:
     taken: list[int] = []
 
     def take(chunk: EspeakChunk) -> bool:
@@ -73,7 +73,7 @@ def test_speech_comes_in_chunks_of_at_most_60_ms_and_stops_at_the_next_one() -> 
 
     speak("A very long text that goes on and on. " * 50, take, voice="en")
     assert len(taken) == 3
-    assert max(taken) <= 0.060 * SAMPLE_RATE_HZ + 1
+    assert max(taken) <= 0.200 * SAMPLE_RATE_HZ + 1
     # The library is in order afterwards.
     assert len(espeak_speech("hello")[0]) > 4000
 

@@ -19,7 +19,7 @@ from servicekit.errors import reason_of
 from servicekit.startup import StartupError
 from tests.asyncs import async_test
 from tests.models.kokoro import KokoroFiles, build_kokoro
-from tests.unit.tts_service.loopback import FINISH, FLUSH, config, refused, serving, synthesize, text
+from tests.unit.tts_service.loopback import FINISH, FLUSH, config, refused, response, serving, synthesize, text
 from tts_service.engines import choose_engine
 from tts_service.settings import TtsSettings
 from tts_service.speech import Engine
@@ -110,7 +110,7 @@ def test_a_long_segment_is_cut_into_clauses_and_stops_between_them(shared: Engin
             await call.write(config())
             await call.write(text(1, "A clause of some length goes here, and another one follows it. " * 100))
             await call.write(FLUSH)
-            while not (await call.read()).HasField("audio"):
+            while not (await response(call)).HasField("audio"):
                 pass
             call.cancel()
             await service.slots.wait_idle()

@@ -7,6 +7,7 @@ import asyncio
 import grpc
 import pytest
 
+from parley.tts.v1 import tts_pb2
 from servicekit.errors import reason_of
 from tests.asyncs import async_test
 from tests.fakes.tts_service_engine import RATE_HZ, STEP_SAMPLES, FakeEngine
@@ -17,9 +18,11 @@ from tests.unit.tts_service.loopback import (
     config,
     messages_left,
     refused,
+    response,
     serving,
     synthesize,
     text,
+    until,
 )
 from tts_service.espeak.engine import EspeakEngine
 from tts_service.settings import TtsSettings
@@ -69,15 +72,14 @@ async def test_a_step_that_waits_for_a_thread_never_runs_for_a_cancelled_reply()
             await call.write(config())
             await call.write(text(1, "abcd"))
             await call.write(FLUSH)
-            assert (await call.read()).HasField("ready")
+            assert (await response(call)).HasField("ready")
             calls.append(call)
         await until_begun(engine)
-        while len(engine.passages) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(engine.passages) == 2)
         for call in calls:
             call.cancel()
-        while service.slots.in_use > 1:  # the one in the queue is free at once, the one in the thread is not
-            await asyncio.sleep(0)
+        # The one in the queue is free at once, the one in the thread is not.
+        await until(lambda: service.slots.in_use == 1)
         engine.gate.set()
         await slots_free(service)
         assert engine.steps_begun == 1
@@ -91,7 +93,7 @@ async def test_cancelling_in_mid_segment_stops_the_embedded_voice() -> None:
             await call.write(config())
             await call.write(text(1, "A sentence that lasts a few seconds and is followed by another. " * 150))
             await call.write(FINISH)
-            while not (await call.read()).HasField("audio"):
+            while not (await response(call)).HasField("audio"):
                 pass
             call.cancel()
             await slots_free(service)
@@ -106,7 +108,7 @@ async def test_a_cancelled_reply_of_a_client_that_vanished_is_let_go() -> None:
         call = service.stub.Synthesize()
         await call.write(config())
         await call.write(text(1, "abc"))
-        assert (await call.read()).HasField("ready")
+        assert (await response(call)).HasField("ready")
         await call.done_writing()
         assert await call.code() is grpc.StatusCode.CANCELLED
         await slots_free(service)
@@ -123,10 +125,11 @@ async def test_a_slow_reader_holds_the_engine_back() -> None:
         await call.write(FINISH)
         await call.done_writing()
         # Nothing is read. The engine goes on until what is under way fills the transport and the look-ahead.
-        before = -1
-        while before != engine.steps_ended:
+        before, unchanged = -1, 0
+        while unchanged < 30:
+            await service.stub.GetInfo(tts_pb2.GetInfoRequest())  # a turn for the server
+            unchanged = unchanged + 1 if before == engine.steps_ended else 0
             before = engine.steps_ended
-            await asyncio.sleep(0.3)
         under_way_ms = 1000 * before * STEP_SAMPLES / RATE_HZ
         assert 0 < under_way_ms < 15_000
         payload = 0
@@ -179,13 +182,13 @@ def test_the_slot_is_free_again_whenever_the_client_cancels(stage: str) -> None:
         async with serving(engine, capacity=1) as service:
             call = service.stub.Synthesize()
             await call.write(config())
-            assert (await call.read()).HasField("ready")
+            assert (await response(call)).HasField("ready")
             if stage != "before text":
                 await call.write(text(1, "abcdef" * (50 if stage == "while speaking" else 1)))
                 await call.write(FINISH if stage == "after finish" else FLUSH)
-                assert (await call.read()).HasField("audio")
+                assert (await response(call)).HasField("audio")
             if stage == "between segments":
-                while not (await call.read()).HasField("segment_done"):
+                while not (await response(call)).HasField("segment_done"):
                     pass
             call.cancel()
             await slots_free(service)

@@ -15,7 +15,18 @@ from parley.tts.v1 import tts_pb2
 from servicekit.audio import MULAW_8K, WireDecoder, bytes_per_sample, describe, pcm
 from servicekit.errors import reason_of
 from tests.asyncs import async_test
-from tests.unit.tts_service.loopback import FINISH, FLUSH, config, messages_left, refused, serving, synthesize, text
+from tests.unit.tts_service.loopback import (
+    FINISH,
+    FLUSH,
+    config,
+    messages_left,
+    refused,
+    response,
+    serving,
+    synthesize,
+    text,
+    until,
+)
 from tts_service.delivery import FORMATS
 from tts_service.espeak.engine import EspeakEngine
 from tts_service.settings import TtsSettings
@@ -217,13 +228,14 @@ async def test_speed_shortens_and_nonsense_speeds_are_normal() -> None:
 
 
 OPUS = audio_pb2.AudioFormat(encoding=audio_pb2.ENCODING_OPUS, sample_rate_hz=48000, channels=1)
+MULAW_16K = audio_pb2.AudioFormat(encoding=audio_pb2.ENCODING_MULAW, sample_rate_hz=16000)
 STEREO = audio_pb2.AudioFormat(encoding=audio_pb2.ENCODING_PCM_S16LE, sample_rate_hz=16000, channels=2)
 REFUSED: list[tuple[str, Sequence[tts_pb2.SynthesizeRequest], str]] = [
     ("opus", [config(fmt=OPUS)], "FORMAT_UNSUPPORTED"),
     ("stereo", [config(fmt=STEREO)], "FORMAT_UNSUPPORTED"),
     ("odd rate", [config(fmt=pcm(11025))], "FORMAT_UNSUPPORTED"),
     ("no format", [config(fmt=audio_pb2.AudioFormat())], "FORMAT_UNSUPPORTED"),
-    ("mulaw at 16 kHz", [config(fmt=audio_pb2.AudioFormat(encoding=1, sample_rate_hz=16000))], "FORMAT_UNSUPPORTED"),
+    ("mulaw at 16 kHz", [config(fmt=MULAW_16K)], "FORMAT_UNSUPPORTED"),
     ("unknown encoding", [config(fmt=audio_pb2.AudioFormat(encoding=77, sample_rate_hz=8000))], "FORMAT_UNSUPPORTED"),  # type: ignore[arg-type]
     ("unknown voice", [config("nobody")], "VOICE_UNKNOWN"),
     ("unknown variant", [config("en+nobody")], "VOICE_UNKNOWN"),
@@ -280,14 +292,13 @@ async def test_one_reply_more_than_there_are_slots_is_refused() -> None:
     async with serving(engine(), capacity=1) as service:
         first = service.stub.Synthesize()
         await first.write(config())
-        ready = await first.read()
-        assert ready.HasField("ready")
+        assert (await response(first)).HasField("ready")
         error = await refused(service.stub, [config(), FINISH])
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert reason_of(error) == "CAPACITY"
         await first.write(FINISH)
         await first.done_writing()
-        assert (await first.read()).HasField("finished")
+        assert (await response(first)).HasField("finished")
         assert await first.code() is grpc.StatusCode.OK
         await synthesize(service.stub, [config(), FINISH])
 
@@ -297,10 +308,9 @@ async def test_a_draining_server_finishes_its_replies_and_takes_no_more() -> Non
     async with serving(engine(), capacity=2) as service:
         first = service.stub.Synthesize()
         await first.write(config())
-        await first.read()
+        await response(first)
         drain = asyncio.create_task(service.server.drain(slots=service.slots))
-        while not service.server.draining:
-            await asyncio.sleep(0)
+        await until(lambda: service.server.draining)
         error = await refused(service.stub, [config(), FINISH])
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert reason_of(error) == "DRAINING"
@@ -326,7 +336,7 @@ async def test_a_reply_whose_text_does_not_come_loses_its_slot() -> None:
     async with serving(engine(), TtsSettings(idle_timeout_s=0.05), capacity=1) as service:
         call = service.stub.Synthesize()
         await call.write(config())
-        assert (await call.read()).HasField("ready")
+        assert (await response(call)).HasField("ready")
         assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert service.slots.in_use == 0
 
@@ -357,7 +367,7 @@ async def test_get_info_tells_the_truth() -> None:
         assert {"en-GB", "en-US", "de", "es-419"} <= set(info.languages)
         call = service.stub.Synthesize()
         await call.write(config())
-        await call.read()
+        await response(call)
         assert (await service.stub.GetInfo(tts_pb2.GetInfoRequest())).in_use == 1
         call.cancel()
 

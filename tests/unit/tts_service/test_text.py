@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_service.text import is_pronounceable, pieces, speakable
-
+from tts_service.text import clauses, is_pronounceable, pieces, speakable
 
 NOTHING = ["", " ", "\n\t", "...", "?!", "—", "😀", "👨‍👩‍👧", "\u200b", "\x00\x07", "#*_", "🇩🇪", "\ufe0f\u20e3"]
 
@@ -79,15 +78,32 @@ def test_a_word_longer_than_the_limit_is_cut_anywhere() -> None:
     assert [len(piece.text) for piece in pieces("x" * 100, 40)] == [40, 40, 20]
 
 
-@given(st.text(max_size=400), st.integers(20, 100))
-def test_pieces_are_the_text_but_for_what_says_nothing(text: str, limit: int) -> None:
+def test_clauses_end_at_every_mark_but_not_in_abbreviations_and_numbers() -> None:
+    text = "Well, I think that is good; it costs $1,000.50, e.g. on the 5. of May, Dr. Smith! Is it? Certainly."
+    assert [piece.text for piece in clauses(text, 100)] == [
+        "Well, I think that is good;",
+        " it costs $1,000.50,",
+        " e.g. on the 5. of May,",
+        " Dr. Smith! Is it?",
+        " Certainly.",
+    ]
+
+
+@given(st.text(max_size=400) | st.text(alphabet="ab,.!? ", max_size=400), st.integers(20, 100), st.booleans())
+def test_pieces_are_the_text_but_for_what_says_nothing(text: str, limit: int, by_clause: bool) -> None:
     covered = 0
-    for piece in pieces(text, limit):
+    for piece in (clauses if by_clause else pieces)(text, limit):
         assert len(piece.text) <= limit
         assert text[piece.start : piece.start + len(piece.text)] == piece.text
         assert not is_pronounceable(text[covered : piece.start])
         covered = piece.start + len(piece.text)
     assert not is_pronounceable(text[covered:])
+
+
+@pytest.mark.parametrize("unit", [".", "!)", ",”", ". ", ", ", "a.", "…… ", "x"])
+def test_long_runs_of_marks_cost_no_more_than_other_text(unit: str) -> None:
+    # Would take hours if it cost the square; the test's timeout is the guard.
+    assert sum(1 for _ in clauses(unit * 200_000 + " end", 140)) >= 1
 
 
 @given(st.text(max_size=200))

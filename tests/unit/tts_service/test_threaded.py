@@ -83,8 +83,12 @@ async def test_stopping_ends_the_running_step_at_its_next_chunk() -> None:
 @async_test
 async def test_stopping_wakes_a_reader_that_waits() -> None:
     hold = threading.Event()
+
+    def step(_: Outlet) -> None:
+        hold.wait(20)
+
     with ThreadPoolExecutor(1) as pool:
-        speech = ThreadedSpeech(iter([lambda _: hold.wait(20) and None]), pool, lookahead_samples=1000)
+        speech = ThreadedSpeech(iter([step]), pool, lookahead_samples=1000)
         reader = asyncio.create_task(anext(speech, None))
         await asyncio.sleep(0)
         speech.stop()

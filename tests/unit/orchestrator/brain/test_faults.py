@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
-from orchestrator.brain import BrainError, BrainEvent, TextDelta
+from orchestrator.brain import Brain, BrainError, BrainEvent
 from tests.asyncs import async_test
 from tests.fakes.brain_servers import (
     DONE,
@@ -27,17 +28,21 @@ from tests.fakes.brain_servers import (
 from tests.unit.orchestrator.brain.asking import brain_at, calls_of, question, reason_of, text_of, whole_reply
 
 
-async def failure_of(act: Act, **settings: object) -> tuple[BrainError, str, FakeBrainServer]:
+async def failure_of(act: Act, **settings: Any) -> tuple[BrainError, str, FakeBrainServer]:
     """(the error, the text that came before it, the server) of one question."""
-    text = ""
+    got: list[BrainEvent] = []
+
+    async def listen(brain: Brain) -> None:
+        async with asyncio.timeout(10):
+            async for event in brain.reply(question()):
+                got.append(event)  # noqa: PERF401 - what came before the error counts
+
     async with FakeBrainServer(act) as server:
         brain = brain_at(server.base_url, **settings)
         with pytest.raises(BrainError) as caught:
-            async with asyncio.timeout(10):
-                async for event in brain.reply(question()):
-                    text += event.text if isinstance(event, TextDelta) else ""
+            await listen(brain)
         await brain.close()
-    return caught.value, text, server
+    return caught.value, text_of(got), server
 
 
 @async_test

@@ -1,0 +1,167 @@
+"""When the agent stops for the caller, and when it goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.engine import (
+    Clear,
+    CommitReply,
+    DigitPressed,
+    DiscardReply,
+    Outcome,
+    Pause,
+    PlayoutFinished,
+    ReportTurn,
+    ResumeTail,
+    Say,
+    TurnState,
+)
+from tests.unit.orchestrator.engine.conversation import VirtualCall
+
+
+def talking(heard_ms: float = 1600, hears: str | None = "stop please") -> VirtualCall:
+    """A call in which the agent is speaking its first reply."""
+    call = VirtualCall()
+    call.begin()
+    call.ask()
+    call.reply_sounds(heard_ms)
+    call.hears = hears
+    return call
+
+
+def test_128_ms_of_speech_silence_the_agent() -> None:
+    call = talking()
+    began = call.now_ms
+    call.speech(96)
+    assert call.all_of(Pause) == []
+    call.speech(32)
+    assert call.all_of(Pause) == [Pause(1)]
+    assert call.when(Pause) - began == pytest.approx(128)
+
+
+def test_a_word_makes_it_an_interruption() -> None:
+    call = talking()
+    call.speech(160)
+    call.partial("what about")
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+    assert call.all_of(DiscardReply) == [DiscardReply(1, 1)]
+    call.speech(160)
+    call.silence(320)
+    assert call.asked() == ["what time is it", "stop please"]
+
+
+def test_a_sign_of_listening_is_none() -> None:
+    call = talking(hears="uh-huh")
+    call.speech(320)
+    call.partial("uh-huh")
+    call.silence(320)
+    assert call.all_of(ResumeTail) == [ResumeTail(2, 1, 1)]
+    call.playout_ends()
+    assert call.outcomes() == {2: Outcome.DISCARDED, 1: Outcome.COMPLETED}
+    assert call.asked() == ["what time is it"]
+
+
+def test_700_ms_of_speech_are_an_interruption_whatever_was_understood() -> None:
+    call = talking(hears=None)
+    call.speech(672)
+    assert call.outcomes() == {}
+    call.speech(32)
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+
+
+def test_what_is_not_confirmed_in_900_ms_is_resumed() -> None:
+    call = talking(hears=None)
+    call.speech(320)
+    call.silence(1200)
+    assert call.when(ResumeTail) - call.when(Pause) == pytest.approx(900)
+    assert call.all_of(ResumeTail) == [ResumeTail(2, 1, 1)]
+
+
+def test_a_word_understood_after_the_agent_went_on_still_interrupts() -> None:
+    call = talking(hears=None)
+    call.speech(320)
+    call.silence(1200)
+    call.partial("stop")
+    assert call.all_of(Clear) == [Clear(2)]
+    assert call.outcomes()[1] is Outcome.INTERRUPTED
+
+
+def test_a_caller_who_goes_on_right_after_the_commit_had_not_finished() -> None:
+    call = VirtualCall(hears="i would like a table")
+    call.begin()
+    call.ask()
+    call.hears = "for two please"
+    call.speech(320)
+    call.partial("for two")
+    call.speech(320)
+    call.silence(320)
+    assert call.outcomes() == {1: Outcome.DISCARDED}
+    assert call.asked() == ["i would like a table", "i would like a table for two please"]
+    assert call.all_of(CommitReply)[-1].joins == 1
+
+
+def test_a_caller_who_heard_less_than_a_second_had_not_finished() -> None:
+    call = talking(heard_ms=800, hears="i mean tomorrow")
+    call.speech(320)
+    call.silence(320)
+    assert call.outcomes() == {1: Outcome.DISCARDED}
+    assert call.asked()[-1] == "what time is it i mean tomorrow"
+
+
+def test_stop_is_never_joined_to_the_question() -> None:
+    call = talking(heard_ms=320, hears="stop")
+    call.speech(320)
+    call.silence(320)
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+    assert call.asked()[-1] == "stop"
+
+
+def test_a_joined_turn_without_words_answers_what_was_said_before() -> None:
+    call = talking(heard_ms=320, hears="")
+    call.speech(800)
+    call.silence(960)
+    assert call.outcomes() == {1: Outcome.DISCARDED}
+    assert call.asked() == ["what time is it", "what time is it"]
+
+
+def test_the_greeting_can_be_interrupted() -> None:
+    call = VirtualCall(hears="what time is it")
+    call.begin(greet=True)
+    call.speech(960)
+    assert [say.playout_id for say in call.all_of(Say)] == [1]
+    assert call.all_of(Pause) == [Pause(1)]
+    call.silence(320)
+    assert call.asked() == ["what time is it"]
+
+
+def test_a_reply_heard_to_its_end_while_paused_is_complete() -> None:
+    call = talking(hears=None)
+    call.speech(160)
+    call.tell(PlayoutFinished(call.now_ms, 1))
+    assert call.outcomes() == {1: Outcome.COMPLETED}
+    call.silence(1600)
+    assert call.all_of(ResumeTail) == []
+
+
+def test_a_turn_tells_that_it_is_paused_and_that_it_speaks_again() -> None:
+    call = talking(hears="yeah")
+    call.speech(320)
+    call.silence(320)
+    states = [r.state for r in call.all_of(ReportTurn) if r.turn_id == 1]
+    assert states == [
+        TurnState.LISTENING,
+        TurnState.COMMITTED,
+        TurnState.SPEAKING,
+        TurnState.PAUSED,
+        TurnState.SPEAKING,
+    ]
+
+
+def test_a_key_silences_the_agent_and_is_answered() -> None:
+    call = talking()
+    call.tell(DigitPressed(call.now_ms, "4"))
+    call.tell(DigitPressed(call.now_ms, "2"))
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+    call.silence(1600)
+    assert call.asked()[-1] == "[keys pressed: 4 2]"

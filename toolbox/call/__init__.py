@@ -1,0 +1,1 @@
+"""Placing one call from the telephone in a box, by hand."""
