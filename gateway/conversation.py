@@ -234,6 +234,8 @@ class Conversation:
                 tasks.append(asyncio.create_task(self._hand_over(in_seconds(event.go_away.within)), name="hand-over"))
                 continue
             if kind == "end":
+                if self._handing_over:
+                    continue  # the end of this stream, not of the conversation
                 agent_ended = True
             elif kind != "audio":
                 self._memory.observe(kind, event)

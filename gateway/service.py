@@ -127,7 +127,7 @@ async def _drain(switchboard: Switchboard, slots: Slots, settings: GatewaySettin
             _log.warning("calls did not end", calls=slots.in_use)
         return
     # A stream that ended has the carrier ask once more how the call goes on: be there to say it.
-    while switchboard.registry.awaits_last_request(for_s=_LAST_REQUEST_S):
+    while switchboard.registry.awaits_last_request(for_s=_LAST_REQUEST_S):  # noqa: ASYNC110 - once, at the end
         await asyncio.sleep(0.05)
 
 

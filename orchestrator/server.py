@@ -165,6 +165,9 @@ class ConversationServicer(conv_grpc.ConversationServicer):
             log.info("call begins", direction=conv.Direction.Name(start.direction), resumed=start.HasField("resume"))
             try:
                 reason = await session.run()
+            except asyncio.CancelledError:
+                log.info("call ends", reason="the stream was dropped")
+                raise
             except OrderError as error:
                 log.warning("the gateway broke the contract", reason=error.reason, detail=str(error))
                 await _refuse(context, error.reason, str(error))

@@ -43,6 +43,7 @@ from servicekit.telemetry import from_proto
 
 log = get_logger(__name__)
 
+MAX_PAYLOAD_MS = 1000.0
 DEFAULT_AHEAD_MS = 1000.0
 # How long the gateway has to carry out a hang-up before the conversation ends by itself.
 HANG_UP_WITHIN_S = 10.0
@@ -177,14 +178,13 @@ class Session:
         self._outbox.put(conv.AgentEvent(ready=ready))
         if resumed:
             self._call.notice("CALL_RESUMED", "The conversation was taken over by this server.")
-        self.post(CallStarted(self._now_ms(), greet=not resumed))
+        greet = not resumed and bool(self._settings.prompts.greeting.strip())
+        self.post(CallStarted(self._now_ms(), greet=greet))
         if self._owed is not None:
             self._work.left_over = self._owed if self._owed.segments else None
             continues = self._owed.continues_playout_id
             candidate_id = self._owed.candidate_id
-            self.post(
-                TurnTakenOver(self._now_ms(), self._owed.turn_id, self._owed.question, candidate_id, continues)
-            )
+            self.post(TurnTakenOver(self._now_ms(), self._owed.turn_id, self._owed.question, candidate_id, continues))
 
     def _end_turns(self) -> None:
         if not self._ended:
@@ -219,6 +219,9 @@ class Session:
         self._finish(conv.END_REASON_LINE_LOST)
 
     def _hear(self, audio: conv.CallerAudio) -> None:
+        if self._audio.duration_ms(audio.payload) > MAX_PAYLOAD_MS:
+            # Judging it would hold up every other call.
+            raise OrderError("Converse: caller audio of more than 1 s in one message")
         offset_ms = ms_of(audio.offset)
         if self._origin_ms is None:
             self._origin_ms = offset_ms

@@ -112,7 +112,8 @@ class TurnWork:
         position_ms = ms_of(playback.position)
         record = self._speaking.record
         if record is not None and self._speaking.playing_reply(playback.playout_id) and position_ms > 0:
-            record.reach("first_frame_heard", self._call.now_ms() - position_ms)
+            sent_ms = record.reached.get("first_frame_sent", 0.0)
+            record.reach("first_frame_heard", max(sent_ms, self._call.now_ms() - position_ms))
         self._speaking.report(playback)
 
     def checkpoint(self) -> None:

@@ -96,7 +96,6 @@ class VoiceActivity:
             yield JudgedWindow(self._judge(window, level), level, pending.shape[0])
         self._pending = pending
 
-
     def _judge(self, window: NDArray[np.float32], level: float) -> float:
         self._quiet_run = self._quiet_run + 1 if level < NEAR_SILENCE_DBFS else 0
         if self._quiet_run > _QUIET_WINDOWS_JUDGED:

@@ -74,8 +74,8 @@ def masked(key: str, value: Any, *, show_private: bool, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     name = key.lower()
-    if _SECRET_KEY.search(name):
-        return SECRET
+    if _SECRET_KEY.search(name) and not (name.endswith("tokens") and isinstance(value, int | float)):
+        return SECRET  # a number of tokens is what a model counts
     if name in _NUMBER_KEYS:
         return NUMBER
     if isinstance(value, int | float):

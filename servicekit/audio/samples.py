@@ -11,6 +11,7 @@ SILENCE_DBFS = -120.0
 """What :func:`level_dbfs` answers for digital silence and for no samples at all."""
 
 _FULL_SCALE = 32768.0
+_LARGEST = 32767.0 / _FULL_SCALE
 
 
 def to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -25,17 +26,14 @@ def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
     A synthesiser's NaN must not become a click at full scale, which is what a bare cast makes of it.
     """
-    scaled = samples * np.float32(_FULL_SCALE)
+    # Clipped before scaling, so that nothing overflows; minimum and maximum cost half of what clip does on 20 ms.
+    scaled: NDArray[np.float32] = np.minimum(samples, np.float32(_LARGEST))
+    np.maximum(scaled, np.float32(-1.0), out=scaled)
+    if math.isnan(float(scaled.sum())):
+        np.nan_to_num(scaled, copy=False, nan=0.0)
+    scaled *= np.float32(_FULL_SCALE)
     np.rint(scaled, out=scaled)
-    # maximum/minimum rather than clip: half the cost on a 20 ms frame.
-    np.minimum(scaled, np.float32(32767.0), out=scaled)
-    np.maximum(scaled, np.float32(-32768.0), out=scaled)
-    with np.errstate(invalid="ignore"):
-        whole = scaled.astype(np.int16)
-    unordered = np.isnan(scaled)
-    if unordered.any():
-        whole[unordered] = 0
-    return whole
+    return scaled.astype(np.int16)
 
 
 def level_dbfs(samples: NDArray[np.float32]) -> float:

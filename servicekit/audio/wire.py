@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from parley.audio.v1 import audio_pb2
 
+from parley.audio.v1 import audio_pb2
 from servicekit.audio.formats import bytes_per_sample, channels_of, require_samples
 from servicekit.audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
 from servicekit.audio.resampling import LiveResampler

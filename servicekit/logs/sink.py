@@ -34,9 +34,9 @@ class LineSink(logging.Handler):
         """Format in the caller's thread, where its context is, and queue; drop and count when the queue is full."""
         try:
             line = self.format(record)
-        except Exception:
-            self.handleError(record)
-            return
+        except Exception as error:
+            # The standard library would print the event with its arguments, unmasked.
+            line = f'{{"level": "error", "event": "a log line cannot be written: {type(error).__name__}"}}'
         with self._written:
             self._pending += 1
         try:

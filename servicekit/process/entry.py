@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -30,6 +31,9 @@ EXIT_FAILED = 1
 """It could not start, or ended by an exception."""
 EXIT_SETTINGS = 2
 """The settings or the flags are wrong."""
+
+_LINGER_S = 8.0
+"""For worker threads to end after everything is drained, the three seconds of telemetry's flush included."""
 
 
 def main(
@@ -73,6 +77,7 @@ def main(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             status = runner.run(_live(name, loaded, telemetry, run, flags.ready_file))
+            _leave_within(_LINGER_S, status)
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     except Exception:
@@ -116,6 +121,19 @@ def _startup_error(error: BaseException) -> StartupError | None:
     if isinstance(error, BaseExceptionGroup):
         return next((found for inner in error.exceptions if (found := _startup_error(inner))), None)
     return error if isinstance(error, StartupError) else None
+
+
+def _leave_within(seconds: float, status: int) -> None:
+    """End the process by force if threads still work after that time: Python waits for them without end."""
+
+    def leave() -> None:
+        _log.warning("threads are still working, leaving without them")
+        logs.flush()
+        os._exit(status)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def _handle_signals(stopping: asyncio.Event) -> None:

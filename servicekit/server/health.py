@@ -60,10 +60,12 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Answer at once and after every change, until the server ends."""
         last = None
-        while not self._closed:
-            changed, status = self._changed, self._status(request.service)
+        while True:
+            changed, status, closed = self._changed, self._status(request.service), self._closed
             if status != last:
                 last = status
                 yield status
+            if closed:
+                return
             if changed is self._changed:
                 await changed.wait()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 from parley.audio.v1 import audio_pb2
 
 _PROPAGATOR = TraceContextTextMapPropagator()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +15,8 @@ from gateway.media_time import duration
 from parley.conversation.v1 import conversation_pb2 as conv
 from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
 from servicekit.audio import MULAW_8K
-from servicekit.errors import abort
-from servicekit.protocol import ConverseOrder
+from servicekit.errors import Reason, abort
+from servicekit.protocol import ConverseOrder, OrderError
 
 HANG_GUARD_S = 20.0
 FRAME = 160
@@ -148,6 +149,12 @@ class FakeConversation:
             await self._context.write(event)
 
 
+def _report(reader: asyncio.Task[None]) -> None:
+    """A gateway that breaks the contract must not look like one that says nothing."""
+    if not reader.cancelled() and isinstance(error := reader.exception(), OrderError):
+        print(f"the gateway broke the contract: {error!r}", file=sys.stderr)  # noqa: T201
+
+
 class FakeOrchestrator(conv_grpc.ConversationServicer):
     """Serves on loopback for as long as the context lasts. Accepts every call and then is silent, unless told else."""
 
@@ -161,6 +168,9 @@ class FakeOrchestrator(conv_grpc.ConversationServicer):
         """What `Prepare` answers."""
         self.refusals: list[tuple[grpc.StatusCode, str]] = []
         """How the next streams are refused, one after another."""
+        self.refuses: tuple[grpc.StatusCode, str] | None = None
+        """How every stream is refused. A client may miss the status of a single one: its own failed write hides it."""
+        self.reads_checkpoints = True
         self.readies = True
         """Whether streams get their `ready`."""
         self.address = ""
@@ -197,17 +207,26 @@ class FakeOrchestrator(conv_grpc.ConversationServicer):
         self.prepared.append(request.call_id)
         return conv.PrepareResponse(accepted=self.room)
 
+    async def GetInfo(  # noqa: N802 - the contract's name
+        self, request: conv.GetInfoRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> conv.GetInfoResponse:
+        """Say what this is."""
+        return conv.GetInfoResponse(contract="parley.conversation.v1", brain="script")
+
     async def Converse(  # type: ignore[override]  # noqa: N802 - the contract's name
         self, requests: AsyncIterator[conv.CallEvent], context: grpc.aio.ServicerContext[Any, Any]
     ) -> None:
         """Hold one stream."""
-        if self.refusals:
-            code, reason = self.refusals.pop(0)
+        if self.refusals or self.refuses is not None:
+            code, reason = self.refuses or self.refusals.pop(0)
             await abort(context, code, reason, "as the script says")
         held = FakeConversation(context)
         reader = asyncio.create_task(held.read(requests))
+        reader.add_done_callback(_report)
         try:
             await held.until(lambda: held.start.call_id)
+            if held.start.resume.HasField("checkpoint") and not self.reads_checkpoints:
+                await abort(context, grpc.StatusCode.INVALID_ARGUMENT, Reason.CHECKPOINT_UNREADABLE, "as told")
             if self.readies:
                 resumed = held.start.HasField("resume")
                 ready = conv.Ready(caller_format=MULAW_8K, agent_format=MULAW_8K, resumed=resumed)

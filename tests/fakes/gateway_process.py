@@ -20,7 +20,7 @@ _START_WITHIN_S = 60.0
 
 
 class GatewayProcess:
-    """`python -m gateway` with the settings given, on a port of the system's choice, for as long as the context lasts."""
+    """`python -m gateway` with the settings given, on a port of the system's choice; ended with the context."""
 
     def __init__(self, orchestrator: str, *overrides: str, twilio: bool = True) -> None:
         """`overrides` are settings such as `gateway.max_calls=2`."""

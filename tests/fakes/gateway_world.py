@@ -166,9 +166,7 @@ class GatewayWorld:
         self.gateway = GatewayProcess(self.orchestrator.address, *QUICK, *self._overrides)
         self.gateway.__enter__()
         self.phone = await SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, rest_port=None).__aenter__()
-        self.phone.add_number(
-            OUR_NUMBER, self.url("/voice/webhook"), status_callback=self.url("/voice/status")
-        )
+        self.phone.add_number(OUR_NUMBER, self.url("/voice/webhook"), status_callback=self.url("/voice/status"))
         self.http = httpx.AsyncClient(trust_env=False, timeout=HANG_GUARD_S)
 
     async def _close(self) -> None:
@@ -229,7 +227,7 @@ class GatewayWorld:
     async def no_calls(self) -> None:
         """Wait until everything of every call is freed."""
         async with asyncio.timeout(HANG_GUARD_S):
-            while await self.live_calls():
+            while await self.live_calls():  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(0.05)
 
     # -------------------------------------------------------------------------------------------------- sockets
@@ -294,7 +292,11 @@ def fault(scenario: Scenario) -> Callable[[GatewayWorld], None]:
     @functools.wraps(scenario)
     def test(world: GatewayWorld) -> None:
         async def play() -> None:
-            await scenario(world)
+            try:
+                await scenario(world)
+            except BaseException:
+                print(world.gateway.log[-4000:])  # noqa: T201 - shown by pytest for a test that failed
+                raise
             world.orchestrator.room = world.orchestrator.readies = True
             await world.good_call()
 

@@ -76,7 +76,7 @@ def start_of(call_id: str = "c1") -> conv.Start:
 class FakeGateway:
     """One call. ``plays`` says whether agent audio is reported as played as soon as its mark comes."""
 
-    stream: grpc.aio.StreamStreamCall
+    stream: grpc.aio.StreamStreamCall[conv.CallEvent, conv.AgentEvent]
     plays: bool = True
     events: list[conv.AgentEvent] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,6 +88,7 @@ class FakeGateway:
     """From this playout on nothing is played beyond this position."""
     reported: list[conv.Playback] = field(default_factory=list)
     status: grpc.StatusCode = grpc.StatusCode.OK
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _cleared: int = 0
     _seq: int = 0
     _media_ms: float = 0.0
@@ -101,12 +102,14 @@ class FakeGateway:
 
     async def send(self, event: conv.CallEvent) -> None:
         """Send one message, checked against the contract."""
-        self.order.client(event)
-        await self.stream.write(event)
+        # Concurrent writes on one stream fail.
+        async with self._writing:
+            self.order.client(event)
+            await self.stream.write(event)
 
     async def _read(self) -> None:
         try:
-            while (event := await self.stream.read()) is not grpc.aio.EOF:
+            while isinstance(event := await self.stream.read(), conv.AgentEvent):
                 self.events.append(event)
                 kind = self.order.server(event)
                 if kind == "clear":
@@ -169,7 +172,7 @@ class FakeGateway:
                 self._news.clear()
                 await self._news.wait()
 
-    async def turn(self, turn_id: int, state: conv.TurnState) -> conv.Turn:
+    async def turn(self, turn_id: int, state: conv.TurnState.ValueType) -> conv.Turn:
         """The message that says that a turn entered a state."""
         event = await self.until(lambda e: e.turn.turn_id == turn_id and e.turn.state == state)
         return event.turn
@@ -193,7 +196,7 @@ class FakeGateway:
         await self.say(800)
         await self.be_silent(400)
 
-    async def hang_up(self, reason: conv.EndReason = conv.END_REASON_CALLER_HUNG_UP) -> None:
+    async def hang_up(self, reason: conv.EndReason.ValueType = conv.END_REASON_CALLER_HUNG_UP) -> None:
         """End the call and wait for the agent's end."""
         await self.send(conv.CallEvent(end=conv.CallEnd(reason=reason)))
         await self.stream.done_writing()

@@ -44,7 +44,9 @@ class FakeStt(stt_pb2_grpc.SpeechToTextServicer):
         self.idle.set()
         self._answered = 0
 
-    async def Recognize(self, _: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:  # noqa: N802
+    async def Recognize(  # type: ignore[override]  # noqa: N802 - it reads and writes through its context
+        self, _: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> None:
         """See the contract."""
         heard = HeardUtterance()
         self.utterances.append(heard)
@@ -57,6 +59,12 @@ class FakeStt(stt_pb2_grpc.SpeechToTextServicer):
             self.live -= 1
             if not self.live:
                 self.idle.set()
+
+    async def GetInfo(  # noqa: N802 - the contract's name
+        self, request: stt_pb2.GetInfoRequest, context: Any
+    ) -> stt_pb2.GetInfoResponse:
+        """Say that it is a fake."""
+        return stt_pb2.GetInfoResponse(engine="fake")
 
     async def _recognize(self, heard: HeardUtterance, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         order = RecognizeOrder()

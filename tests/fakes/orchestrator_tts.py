@@ -44,7 +44,9 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
         self.may_speak = asyncio.Event()
         self.may_speak.set()
 
-    async def Synthesize(self, _: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:  # noqa: N802
+    async def Synthesize(  # type: ignore[override]  # noqa: N802 - it reads and writes through its context
+        self, _: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> None:
         """See the contract."""
         rpc = SpokenRpc()
         self.rpcs.append(rpc)
@@ -59,6 +61,18 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
             self.live -= 1
             if not self.live:
                 self.idle.set()
+
+    async def GetInfo(  # noqa: N802 - the contract's name
+        self, request: tts_pb2.GetInfoRequest, context: Any
+    ) -> tts_pb2.GetInfoResponse:
+        """Say that it is a fake."""
+        return tts_pb2.GetInfoResponse(engine="fake")
+
+    async def ListVoices(  # noqa: N802 - the contract's name
+        self, request: tts_pb2.ListVoicesRequest, context: Any
+    ) -> tts_pb2.ListVoicesResponse:
+        """It has one voice, without a name."""
+        return tts_pb2.ListVoicesResponse()
 
     async def _synthesize(self, rpc: SpokenRpc, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         order = SynthesizeOrder()
@@ -100,8 +114,6 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
         ]
         audio = tts_pb2.Audio(segment=segment, seq=seq, payload=b"\x30" * (len(text) * samples))
         await context.write(tts_pb2.SynthesizeResponse(audio=audio))
-        await context.write(
-            tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges))
-        )
+        await context.write(tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges)))
         done = tts_pb2.SegmentDone(segment=segment, samples=len(text) * samples)
         await context.write(tts_pb2.SynthesizeResponse(segment_done=done))

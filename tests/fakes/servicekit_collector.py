@@ -29,7 +29,7 @@ class FakeCollector(trace_service_pb2_grpc.TraceServiceServicer, metrics_service
         with self.changed:
             return self.changed.wait_for(lambda: name in self.span_names, timeout_s)
 
-    def Export(self, request: Any, context: Any) -> Any:
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
         if self.silent:
             self.hang_up.wait(30)
         with self.changed:
@@ -50,8 +50,8 @@ def collecting(address: str = "127.0.0.1:0") -> Iterator[tuple[FakeCollector, st
     """Run a collector at ``address``; yields it and the address it got."""
     collector = FakeCollector()
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
-    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(collector, server)
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port(address)
     server.start()
     try:

@@ -32,6 +32,13 @@ def final(text: str = "") -> stt_pb2.RecognizeResponse:
     return stt_pb2.RecognizeResponse(final=stt_pb2.Final(text=text))
 
 
+async def next_of(call: Any) -> stt_pb2.RecognizeResponse:
+    """The next response of a call that must have one."""
+    response = await call.read()
+    assert isinstance(response, stt_pb2.RecognizeResponse), "the stream has ended"
+    return response
+
+
 def audio(payload: bytes = b"\xff" * 160) -> stt_pb2.RecognizeRequest:
     return stt_pb2.RecognizeRequest(audio=stt_pb2.AudioChunk(payload=payload))
 
@@ -49,7 +56,7 @@ class FakeSpeechToText(stt_pb2_grpc.SpeechToTextServicer):
         self.left = asyncio.Event()
         self.active_span: SpanContext = trace.INVALID_SPAN_CONTEXT
 
-    async def Recognize(  # type: ignore[override]
+    async def Recognize(  # type: ignore[override]  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[stt_pb2.RecognizeRequest], context: Context
     ) -> None:
         self.active_span = trace.get_current_span().get_span_context()
@@ -59,21 +66,25 @@ class FakeSpeechToText(stt_pb2_grpc.SpeechToTextServicer):
         finally:
             self.left.set()
 
-    async def GetInfo(  # type: ignore[override]
+    async def GetInfo(  # noqa: N802 - the contract's name
         self, request: stt_pb2.GetInfoRequest, context: Context
     ) -> stt_pb2.GetInfoResponse:
         self.active_span = trace.get_current_span().get_span_context()
         return stt_pb2.GetInfoResponse(contract="parley.stt.v1", engine="fake")
 
 
-class FakeYieldingSpeechToText(stt_pb2_grpc.SpeechToTextServicer):
+async def _say_nothing(*_: object) -> None:
+    """Recognise nothing."""
+
+
+class FakeYieldingSpeechToText(FakeSpeechToText):
     """Recognises by yielding: one final per piece of audio, and says when its generator was closed."""
 
     def __init__(self) -> None:
+        super().__init__(_say_nothing)
         self.closed = asyncio.Event()
-        self.active_span: SpanContext = trace.INVALID_SPAN_CONTEXT
 
-    async def Recognize(  # type: ignore[override]
+    async def Recognize(  # type: ignore[override]  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[stt_pb2.RecognizeRequest], context: Context
     ) -> AsyncIterator[stt_pb2.RecognizeResponse]:
         try:
@@ -93,6 +104,9 @@ class Served:
     slots: Slots
     address: str
     channel: grpc.aio.Channel
+    """As services open one: it turns away from a server that is not serving."""
+    plain: grpc.aio.Channel
+    """As a stranger opens one."""
     stub: stt_pb2_grpc.SpeechToTextAsyncStub = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,8 +134,8 @@ async def serving(
     address = await server.start()
     if serve:
         server.set_serving()
-    async with open_channel(address) as channel:
+    async with open_channel(address) as channel, grpc.aio.insecure_channel(address) as plain:
         try:
-            yield Served(server, slots, address, channel)
+            yield Served(server, slots, address, channel, plain)
         finally:
             await server.drain(slots=slots)

@@ -77,9 +77,7 @@ def test_row_3_twilio_without_what_it_needs_keeps_the_gateway_from_starting(
     for setting in settings:
         command += ["--set", setting]
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}", "PATH": "/usr/bin:/bin"}
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 2
     assert named in result.stderr
 
@@ -318,8 +316,10 @@ def test_row_68_sigterm_lets_live_calls_finish_and_takes_no_new_ones() -> None:
             held = await world.talking(call)
             world.gateway.terminate()
             async with asyncio.timeout(HANG_GUARD_S):
-                while (ready := await world.http.get(world.url("/readyz"))).status_code == 200:
+                ready = await world.http.get(world.url("/readyz"))
+                while ready.status_code == 200:
                     await asyncio.sleep(0.02)
+                    ready = await world.http.get(world.url("/readyz"))
             assert ready.json()["ready"] is False
             refused = await world.webhook(new_call_sid())
             assert refused.verbs == ["Reject"]

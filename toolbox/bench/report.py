@@ -12,7 +12,10 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class PeerRow:
-    """Pipecat 1.14 under the same load client and instant engines, one process, two shared cores (November 2026)."""
+    """Pipecat 1.14 with instant fakes for its engines, one process, two shared cores of an AMD EPYC, November 2026.
+
+    Measured by another load client than this bench's, of the same kind: an orientation, not a race on equal terms.
+    """
 
     calls: int
     response_p50_ms: float
@@ -72,6 +75,9 @@ def show_load(report: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     made_on = report["machine"]
     console.print(f"On {made_on['cpu']}, {made_on['cores']} cores; instant STT, TTS and brain; {report['seconds']} s.")
+    console.print(
+        "[dim]Pipecat 1.14: one process, two shared cores of an AMD EPYC, another load client; an orientation.[/]",
+    )
     if report["client_frames_late_20ms_pct"] > 1:
         late = report["client_frames_late_20ms_pct"]
         console.print(f"[yellow]The callers themselves were late with {late} % of their frames: a busy machine.[/]")

@@ -16,9 +16,9 @@ from toolbox.demo.scenario import Line
 STAGES = (
     ("stt_final", "transcript"),
     ("commit", "commit"),
-    ("llm_first_content", "first token"),
-    ("first_clause", "first clause"),
-    ("tts_first_audio", "first audio"),
+    ("llm_first_content", "token"),
+    ("first_clause", "clause"),
+    ("tts_first_audio", "audio"),
     ("first_frame_sent", "sent"),
     ("first_frame_heard", "heard"),
 )
@@ -94,32 +94,37 @@ def shortcomings(lines: Sequence[Line], intents: Sequence[str], turns: Sequence[
     return found
 
 
-def waterfall(turns: Sequence[Turn], width: int = 46) -> Table:
-    """Where the time went in each turn, from the caller's last speech."""
-    table = Table(title="from the caller's last speech, in ms", title_justify="left", box=None, pad_edge=False)
-    table.add_column("turn", no_wrap=True, max_width=26)
-    for _, name in STAGES:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("at the line", justify="right", no_wrap=True)
+_COLOURS = ("cyan", "blue", "magenta", "yellow", "green", "bright_green", "white")
+_LINE_WIDTH = 24
+_BAR_WIDTH = 48
+
+
+def waterfall(turns: Sequence[Turn]) -> Table:
+    """Where the time went in each turn, in ms from the caller's last speech."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("ms from the caller's end", no_wrap=True, max_width=_LINE_WIDTH)
+    for (_, name), colour in zip(STAGES, _COLOURS, strict=True):
+        table.add_column(name, justify="right", no_wrap=True, style=colour)
+    table.add_column("line", justify="right", no_wrap=True, style="bold")
     for turn in turns:
         stages = (turn.timings_ms.get(stage) for stage, _ in STAGES)
-        table.add_row(turn.heard[:26], *(_ms(stage) for stage in stages), _ms(turn.response_latency_ms))
+        table.add_row(turn.heard[:_LINE_WIDTH], *(_ms(stage) for stage in stages), _ms(turn.response_latency_ms))
     return table
 
 
-def bars(turn: Turn, width: int = 50) -> Text:
-    """One turn's stages as a bar: each stage's letter where it was reached."""
-    reached = [(name, at) for stage, name in STAGES if (at := turn.timings_ms.get(stage)) is not None]
+def bars(turns: Sequence[Turn]) -> Text:
+    """The same as bars on one scale: each colour is the time up to its stage."""
+    reached = [[(turn.timings_ms.get(stage) or 0.0) for stage, _ in STAGES] for turn in turns]
+    scale = _BAR_WIDTH / max(1.0, *(at for stages in reached for at in stages))
     text = Text()
-    if not reached:
-        return text
-    scale = width / max(1.0, *(at for _, at in reached))
-    colours = ("cyan", "blue", "magenta", "yellow", "green", "bright_green", "white")
-    before = 0
-    for (_, at), colour in zip(reached, colours, strict=False):
-        end = max(before, round(at * scale))
-        text.append("█" * (end - before), style=colour)
-        before = end
+    for turn, stages in zip(turns, reached, strict=True):
+        text.append(f"{turn.heard[:_LINE_WIDTH]:<{_LINE_WIDTH}} ")
+        drawn = 0
+        for at, colour in zip(stages, _COLOURS, strict=True):
+            end = round(at * scale)
+            text.append("█" * max(0, end - drawn), style=colour)
+            drawn = max(drawn, end)
+        text.append("\n")
     return text
 
 
@@ -127,12 +132,10 @@ def show(console: Console, turns: Sequence[Turn], barge_in_ms: float | None, pro
     """Print the waterfall, the interruption and the verdict."""
     console.print()
     console.print(waterfall(turns))
-    console.print()
-    for turn in turns:
-        console.print(Text(f"  {turn.heard[:24]:<26}"), bars(turn), end="\n")
-    console.print("  [dim]transcript · commit · first token · first clause · first audio · sent · heard[/dim]")
+    console.print("[dim]line: first frame of the reply at the telephone, measured outside[/dim]\n")
+    console.print(bars(turns))
     if barge_in_ms is not None:
-        console.print(f"\ninterruption: silent [bold]{barge_in_ms:.0f} ms[/bold] after the caller began to speak")
+        console.print(f"interruption: silent [bold]{barge_in_ms:.0f} ms[/bold] after the caller began to speak")
     for problem in problems:
         console.print(f"[bold red]✗[/bold red] {problem}")
 

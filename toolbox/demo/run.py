@@ -174,10 +174,11 @@ def _intents(brain: DemoBrain, played: Sequence[Played]) -> list[str]:
 
 def _response_latency_ms(call: Call, played: Played) -> float | None:
     """True end of the caller's speech → first received frame of the reply above −45 dBFS."""
-    ended = played.spoken.speech_ended_at
-    # What still arrives of an interrupted reply is no answer.
-    cleared = call.heard.first_clear(after=played.spoken.speech_started_at)
-    at = call.heard.first_received_above(after=max(ended, cleared or ended))
+    ended = after = played.spoken.speech_ended_at
+    if played.line.interrupts_after_s is not None:
+        # What still arrives of the interrupted reply is no answer.
+        after = max(after, call.heard.first_clear(after=played.spoken.speech_started_at) or after)
+    at = call.heard.first_received_above(after=after)
     return None if at is None else round((at - ended) * 1000, 1)
 
 

@@ -114,8 +114,6 @@ def _note(log: MergedLog, event: ServiceEvent) -> None:
         log.note(event.service, f"starts again in {event.wait_s:.1f} s", level="warning")
     elif event.happened is Happened.KILLED:
         log.note(event.service, "did not stop in time and was killed", level="warning")
-    elif event.happened in {Happened.READY, Happened.STOPPED}:
-        log.note(event.service, event.happened.value)
 
 
 def _chosen(asked: Serving) -> Iterator[str]:

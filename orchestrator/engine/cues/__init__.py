@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
@@ -12,6 +13,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 FALLBACK_LANGUAGE = "en"
 
 
+@functools.lru_cache(maxsize=1024)
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a text, lower case, without punctuation: what two transcripts are compared by."""
     return tuple(_WORD.findall(text.lower().replace("’", "'")))
@@ -21,35 +23,56 @@ Phrase = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Cues:
-    """Phrases of one language; each phrase is a tuple of words as ``words_of`` gives them."""
+class Phrases:
+    """A set of phrases, asked by length, so that a look-up costs as much as the longest phrase has words."""
 
-    incomplete: frozenset[Phrase]
-    backchannels: frozenset[Phrase]
-    interruptions: frozenset[Phrase]
+    phrases: frozenset[Phrase]
+    longest: int
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Phrases:
+        """The phrases of some texts."""
+        phrases = frozenset(words for text in texts if (words := words_of(text)))
+        return cls(phrases, max(map(len, phrases), default=0))
+
+    def at(self, words: Phrase, position: int) -> int:
+        """Length of the longest phrase that begins at a position; 0 for none."""
+        for length in range(min(self.longest, len(words) - position), 0, -1):
+            if words[position : position + length] in self.phrases:
+                return length
+        return 0
+
+    def end(self, words: Phrase) -> bool:
+        """Whether the words end in one of the phrases."""
+        return any(words[-length:] in self.phrases for length in range(1, min(self.longest, len(words)) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """The cues of one language."""
+
+    incomplete: Phrases
+    backchannels: Phrases
+    interruptions: Phrases
 
     def looks_unfinished(self, text: str) -> bool:
         """Whether the text ends as if more were to come: in a conjunction, article, preposition, or on a comma."""
-        if text.rstrip().endswith((",", "…", "...", "-")):
-            return True
-        words = words_of(text)
-        return any(words[-len(phrase) :] == phrase for phrase in self.incomplete if len(phrase) <= len(words))
+        return text.rstrip().endswith((",", "…", "...", "-")) or self.incomplete.end(words_of(text))
 
     def is_backchannel(self, text: str) -> bool:
         """Whether the text, which may be empty, consists of signs of listening and nothing else."""
         words = words_of(text)
-        at = 0
-        while at < len(words):
-            length = max((len(p) for p in self.backchannels if words[at : at + len(p)] == p), default=0)
+        position = 0
+        while position < len(words):
+            length = self.backchannels.at(words, position)
             if length == 0:
                 return False
-            at += length
+            position += length
         return True
 
     def interrupts(self, text: str) -> bool:
-        """Whether the text begins with a word that takes the floor, hesitations aside."""
-        words = words_of(text)
-        return any(words[: len(phrase)] == phrase for phrase in self.interruptions)
+        """Whether the text begins with a phrase that takes the floor."""
+        return self.interruptions.at(words_of(text), 0) > 0
 
 
 @functools.cache
@@ -62,7 +85,4 @@ def load_cues(language: str) -> Cues:
         source = folder / f"{FALLBACK_LANGUAGE}.toml"
     table = tomllib.loads(source.read_text(encoding="utf-8"))
 
-    def phrases(key: str) -> frozenset[Phrase]:
-        return frozenset(words_of(phrase) for phrase in table[key])
-
-    return Cues(phrases("incomplete"), phrases("backchannels"), phrases("interruptions"))
+    return Cues(*(Phrases.of(table[key]) for key in ("incomplete", "backchannels", "interruptions")))

@@ -111,7 +111,12 @@ def test_a_transfer_goes_to_configured_names_only() -> None:
 
 def test_what_the_line_cannot_do_is_refused_and_a_repeated_order_ignored() -> None:
     control = CallControl(targets={})
-    actions = ({"hold": conv.Hold(on=True)}, {"send_dtmf": conv.SendDtmf(digits="1")}, {"take_message": {}}, {})
+    actions: tuple[dict[str, object], ...] = (
+        {"hold": conv.Hold(on=True)},
+        {"send_dtmf": conv.SendDtmf(digits="1")},
+        {"take_message": {}},
+        {},
+    )
     for number, action in enumerate(actions, start=1):
         (refused,) = control.receive(order(number, **action))
         assert refused.status == conv.CONTROL_STATUS_REFUSED

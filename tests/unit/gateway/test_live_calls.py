@@ -13,7 +13,7 @@ import pytest
 from gateway.media_time import duration
 from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit import semconv
-from tests.fakes.gateway_orchestrator import HANG_GUARD_S, FakeOrchestrator
+from tests.fakes.gateway_orchestrator import FakeOrchestrator
 from tests.fakes.gateway_process import ACCOUNT_SID, AUTH_TOKEN, GatewayProcess
 from tests.fakes.gateway_world import CALLER, OUR_NUMBER, GatewayWorld, fault
 from toolbox.otlp import OtlpCollector, spans_of
@@ -127,7 +127,7 @@ async def test_an_unreadable_checkpoint_is_left_behind(world: GatewayWorld) -> N
         held = await world.talking(call)
         held.send(checkpoint=conv.Checkpoint(seq=1, state=b"x"))
         await held.playback_of(held.say(1, 0.2))
-        world.orchestrator.refusals = [(grpc.StatusCode.INVALID_ARGUMENT, "CHECKPOINT_UNREADABLE")]
+        world.orchestrator.reads_checkpoints = False
         nth = len(world.orchestrator.conversations) + 1
         held.die()
         successor = await world.orchestrator.conversation(nth)
@@ -165,9 +165,10 @@ async def test_go_away_moves_the_call_when_there_is_room_elsewhere(world: Gatewa
 
 @fault
 async def test_a_call_refused_for_good_ends_with_an_apology(world: GatewayWorld) -> None:
-    world.orchestrator.refusals = [(grpc.StatusCode.INVALID_ARGUMENT, "FORMAT_UNSUPPORTED")]
+    world.orchestrator.refuses = (grpc.StatusCode.INVALID_ARGUMENT, "FORMAT_UNSUPPORTED")
     async with world.call() as call:
         await call.wait_ended()
+        world.orchestrator.refuses = None
         assert [verb.name for verb in call.verbs] == ["Connect", "Redirect", "Say", "Hangup"]
 
 

@@ -210,7 +210,7 @@ async def test_a_recogniser_that_dies_is_replaced_without_losing_a_sound() -> No
 
 @async_test
 async def test_a_brain_that_fails_is_apologised_for_and_the_call_goes_on() -> None:
-    brain = FakeBrain((BrainError("unavailable", "connection refused"),), ("It is noon.",))
+    brain = FakeBrain((BrainError("refused", "connection refused"),), ("It is noon.",))
     async with conversations(brain, FakeStt(["what time is it"])) as service, service.call() as call:
         await call.answer_greeting()
         await call.ask()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grpc
-import pytest
 
 from orchestrator.settings import OrchestratorSettings
 from parley.audio.v1 import audio_pb2
@@ -19,14 +18,13 @@ OPUS = audio_pb2.AudioFormat(encoding=audio_pb2.ENCODING_OPUS, sample_rate_hz=48
 
 async def refusal(service: Conversations, *events: conv.CallEvent) -> tuple[grpc.StatusCode, str]:
     """Status and reason with which a stream of these messages ends."""
-    stream = service.stub.Converse()
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        for event in events:
-            await stream.write(event)
-        await stream.done_writing()
-        while await stream.read() is not grpc.aio.EOF:
+    try:
+        stream = service.stub.Converse(iter(events))
+        async for _ in stream:
             pass
-    return caught.value.code(), reason_of(caught.value)
+    except grpc.aio.AioRpcError as error:
+        return error.code(), reason_of(error)
+    return grpc.StatusCode.OK, ""
 
 
 def starting(**changes: object) -> conv.CallEvent:
@@ -127,3 +125,25 @@ async def test_a_peer_that_breaks_the_order_in_mid_call_loses_that_call_only() -
         await call.ask()
         await call.turn(1, conv.TURN_STATE_ENDED)
         await call.hang_up()
+
+
+@async_test
+async def test_a_second_and_more_of_sound_in_one_message_is_refused() -> None:
+    async with conversations(FakeBrain(), FakeStt([""])) as service:
+        flood = conv.CallEvent(audio=conv.CallerAudio(seq=1, payload=b"\xff" * 8001))
+        assert await refusal(service, starting(), flood) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            Reason.MESSAGE_ORDER,
+        )
+
+
+@async_test
+async def test_without_a_greeting_the_caller_speaks_first() -> None:
+    settings = OrchestratorSettings.model_validate({"prompts": {"greeting": ""}})
+    stt = FakeStt(["what time is it"])
+    async with conversations(FakeBrain(), stt, settings=settings) as service, service.call() as call:
+        await call.be_silent(500)
+        await call.ask()
+        await call.turn(1, conv.TURN_STATE_ENDED)
+        await call.hang_up()
+        assert call.spoken() == "It is noon."

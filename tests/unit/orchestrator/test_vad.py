@@ -25,14 +25,14 @@ def telephone(text: str, *, before_ms: int = 1000, after_ms: int = 1000, noise: 
     """A spoken text as it comes over the telephone, and where its last sound ends, in ms."""
     samples, rate_hz = espeak_speech(text, "en", 160, 50)
     spoken = resample(np.asarray(samples, dtype=np.float32), rate_hz, 8000)
-    spoken = spoken / np.abs(spoken).max() * 0.5
+    spoken = np.multiply(spoken, 0.5 / np.abs(spoken).max(), dtype=np.float32)
     frames = spoken[: spoken.shape[0] // 80 * 80].reshape(-1, 80)
     loud = np.nonzero(20 * np.log10(np.sqrt((frames**2).mean(axis=1)) + 1e-9) > -45.0)[0]
     ends_ms = before_ms + (int(loud[-1]) + 1) * 10.0
     silence = [np.zeros(8 * ms, dtype=np.float32) for ms in (before_ms, after_ms)]
     line: NDArray[np.float32] = np.concatenate((silence[0], spoken, silence[1]))
-    line = line + np.random.default_rng(1).normal(0, noise, line.shape[0]).astype(np.float32)
-    return encode_mulaw(to_int16(line)), ends_ms
+    hiss: NDArray[np.float32] = np.random.default_rng(1).standard_normal(line.shape, dtype=np.float32)
+    return encode_mulaw(to_int16(line + hiss * np.float32(noise))), ends_ms
 
 
 def stretches(line: bytes, model: SpeechModel) -> Iterator[tuple[float, float]]:

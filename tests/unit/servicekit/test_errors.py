@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 import grpc.aio
 import pytest
@@ -12,9 +14,7 @@ from tests.asyncs import async_test
 from tests.fakes.servicekit_speech import FakeSpeechToText, audio, serving
 
 
-async def failure_of(call: grpc.aio.StreamStreamCall[stt_pb2.RecognizeRequest, stt_pb2.RecognizeResponse]) -> (
-    grpc.aio.AioRpcError
-):
+async def failure_of(call: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
     return caught.value
@@ -22,9 +22,9 @@ async def failure_of(call: grpc.aio.StreamStreamCall[stt_pb2.RecognizeRequest, s
 
 @async_test
 async def test_a_refusal_arrives_with_code_reason_message_and_metadata() -> None:
-    async def refuse(*args: object) -> None:
-        context = args[2]
-        await abort(context, grpc.StatusCode.INVALID_ARGUMENT, Reason.FORMAT_UNSUPPORTED, "no opus here", format="opus")  # type: ignore[arg-type]
+    async def refuse(_: Any, __: Any, context: Any) -> None:
+        code = grpc.StatusCode.INVALID_ARGUMENT
+        await abort(context, code, Reason.FORMAT_UNSUPPORTED, "no opus here", format="opus")
 
     async with serving(FakeSpeechToText(refuse)) as served:
         error = await failure_of(served.stub.Recognize())
@@ -39,8 +39,8 @@ async def test_a_refusal_arrives_with_code_reason_message_and_metadata() -> None
 
 @async_test
 async def test_an_error_without_details_has_no_reason() -> None:
-    async def refuse(*args: object) -> None:
-        await args[2].abort(grpc.StatusCode.NOT_FOUND, "nothing")  # type: ignore[attr-defined]
+    async def refuse(_: Any, __: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.NOT_FOUND, "nothing")
 
     async with serving(FakeSpeechToText(refuse)) as served:
         assert reason_of(await failure_of(served.stub.Recognize())) == ""
@@ -48,8 +48,8 @@ async def test_an_error_without_details_has_no_reason() -> None:
 
 @async_test
 async def test_unreadable_details_are_no_reason() -> None:
-    async def refuse(*args: object) -> None:
-        await args[2].abort(  # type: ignore[attr-defined]
+    async def refuse(_: Any, __: Any, context: Any) -> None:
+        await context.abort(
             grpc.StatusCode.NOT_FOUND, "nothing", trailing_metadata=(("grpc-status-details-bin", b"\xff\xff\xff"),)
         )
 
@@ -59,8 +59,8 @@ async def test_unreadable_details_are_no_reason() -> None:
 
 @async_test
 async def test_a_message_of_five_mebibytes_is_too_large_and_others_go_on() -> None:
-    async def drain_requests(_: object, requests: object, __: object) -> None:
-        async for _request in requests:  # type: ignore[attr-defined]
+    async def drain_requests(_: Any, requests: Any, __: Any) -> None:
+        async for _request in requests:
             pass
 
     async with serving(FakeSpeechToText(drain_requests)) as served:

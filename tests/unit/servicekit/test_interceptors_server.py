@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -37,16 +39,25 @@ METADATA = (("traceparent", TRACEPARENT),)
 HANG_GUARD_S = 20
 
 
+class EndedSpans(InMemorySpanExporter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = asyncio.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.ended.set()
+        return super().export(spans)
+
+
 class Spans:
     def __init__(self) -> None:
-        self._exporter = InMemorySpanExporter()
+        self._exporter = EndedSpans()
         self.telemetry = Telemetry.recording("parley-stt", self._exporter)
 
     async def one(self) -> ReadableSpan:
         """The one span, as soon as it has ended."""
         async with asyncio.timeout(HANG_GUARD_S):
-            while not self._exporter.get_finished_spans():
-                await asyncio.sleep(0.005)
+            await self._exporter.ended.wait()
         (span,) = self._exporter.get_finished_spans()
         return span
 
@@ -277,7 +288,7 @@ async def test_an_unexpected_exception_is_internal_and_its_words_stay_here(group
 @async_test
 async def test_a_failing_generator_is_internal_too() -> None:
     class Broken(FakeYieldingSpeechToText):
-        async def Recognize(self, request_iterator: Any, context: Any) -> Any:
+        async def Recognize(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
             yield ready()
             raise OSError("my wish")
 
@@ -312,7 +323,7 @@ async def test_with_telemetry_off_the_boundary_holds_and_the_trace_passes_throug
 @async_test
 async def test_a_method_that_is_not_there_stays_unimplemented() -> None:
     async with serving(FakeSpeechToText(answer)) as served:
-        ask = served.channel.unary_unary("/parley.stt.v1.SpeechToText/Nothing")
+        ask: Any = served.channel.unary_unary("/parley.stt.v1.SpeechToText/Nothing")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ask(b"")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -321,12 +332,9 @@ async def test_a_method_that_is_not_there_stays_unimplemented() -> None:
 class FakeConversation(conversation_pb2_grpc.ConversationServicer):
     """Notes the context it was called in."""
 
-    def __init__(self) -> None:
-        self.active_span_id = 0
+    active_span_id = 0
 
-    async def Converse(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]
-        from opentelemetry import trace
-
+    async def Converse(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]  # noqa: N802
         self.active_span_id = trace.get_current_span().get_span_context().span_id
         await context.write(conversation_pb2.AgentEvent())
 
@@ -334,7 +342,7 @@ class FakeConversation(conversation_pb2_grpc.ConversationServicer):
 @async_test
 async def test_converse_gets_the_callers_context_and_no_span_as_long_as_the_call() -> None:
     spans = Spans()
-    conversation = FakeConversation()
+    conversation = FakeConversation()  # type: ignore[abstract]
     server = grpc.aio.server(interceptors=server_interceptors(spans.telemetry))
     conversation_pb2_grpc.add_ConversationServicer_to_server(conversation, server)
     port = server.add_insecure_port("127.0.0.1:0")

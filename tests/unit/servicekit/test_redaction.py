@@ -95,7 +95,8 @@ def test_shown_speech_still_hides_numbers_and_tokens_in_it() -> None:
 
 def test_counts_under_the_name_of_a_text_stay() -> None:
     assert masked("words", 12, show_private=False) == 12
-    assert masked("tokens_used", 12, show_private=False) == 12
+    assert masked("output_tokens", 12, show_private=False) == 12
+    assert masked("tokens", ["abc"], show_private=False) == "[secret]"
     assert masked("n", None, show_private=False) is None
 
 

@@ -48,9 +48,7 @@ def tone_and_rest(samples: Samples, frequency_hz: float, rate_hz: int) -> tuple[
     edge = rate_hz // 50
     middle = samples[edge:-edge].astype(np.float64)
     instants = np.arange(edge, edge + len(middle)) / rate_hz
-    basis = np.stack(
-        [np.sin(2 * np.pi * frequency_hz * instants), np.cos(2 * np.pi * frequency_hz * instants)], axis=1
-    )
+    basis = np.stack([np.sin(2 * np.pi * frequency_hz * instants), np.cos(2 * np.pi * frequency_hz * instants)], axis=1)
     weights, *_ = np.linalg.lstsq(basis, middle, rcond=None)
     rest = middle - basis @ weights
     return float(np.hypot(*weights)), float(np.sqrt(2 * np.mean(rest**2)))

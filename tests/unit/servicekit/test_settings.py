@@ -33,10 +33,10 @@ class ExampleSettings(SettingsModel):
     capacity: Annotated[int, Field(ge=1)] = 4
     enabled: bool = True
     deadline_s: float | None = 2.0
-    languages: list[str] = []
-    ports: list[int] = []
-    voices: dict[str, Voice] = {}
-    extras: list[Voice] = []
+    languages: list[str] = Field(default_factory=list)
+    ports: list[int] = Field(default_factory=list)
+    voices: dict[str, Voice] = Field(default_factory=dict)
+    extras: list[Voice] = Field(default_factory=list)
     policy: Policy = Policy()
     model_path: Path | None = None
 

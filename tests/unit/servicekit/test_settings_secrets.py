@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from servicekit.settings import SettingsError, SettingsModel, load
 
@@ -25,8 +25,8 @@ class Endpoint(SettingsModel):
 class ExampleSettings(SettingsModel):
     twilio: Account | None = None
     brain: Endpoint = Endpoint()
-    fallbacks: list[Endpoint] = []
-    named: dict[str, Endpoint] = {}
+    fallbacks: list[Endpoint] = Field(default_factory=list)
+    named: dict[str, Endpoint] = Field(default_factory=dict)
     log_file: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 import pytest
 from opentelemetry import trace
@@ -14,6 +15,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from parley.audio.v1 import audio_pb2
 from servicekit import version
 from servicekit.telemetry import Telemetry, TelemetrySettings, from_metadata, from_proto, to_metadata, to_proto
+from servicekit.telemetry.exporting import _Deliveries
 from tests.fakes.servicekit_collector import collecting
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -95,10 +97,24 @@ def test_a_collector_that_never_answers_does_not_hold_up_the_end() -> None:
         shut_down(telemetry)
 
 
-def test_a_collector_that_comes_back_is_used_again(caplog: pytest.LogCaptureFixture) -> None:
+def noting(lost: threading.Event) -> Callable[[_Deliveries, bool], None]:
+    """The original, which also tells of the first loss."""
+    note = _Deliveries.note
+
+    def told(self: _Deliveries, delivered: bool) -> None:
+        note(self, delivered)
+        if not delivered:
+            lost.set()
+
+    return told
+
+
+def test_a_collector_that_comes_back_is_used_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.INFO)
     lost = threading.Event()
-    logging.getLogger("servicekit.telemetry.exporting").addFilter(lambda record: lost.set() or True)
+    monkeypatch.setattr("servicekit.telemetry.exporting._Deliveries.note", noting(lost))
     with collecting() as (_, address):
         pass
     telemetry = Telemetry.start("parley-stt", TelemetrySettings(traces_endpoint=address))

@@ -1,0 +1,27 @@
+"""Languages as clients name them (BCP 47) and as engines know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stt_service.engines.interface import LanguageUnsupportedError
+
+
+def primary(tag: str) -> str:
+    """The language itself of a BCP 47 tag, without script, region and the rest: ``en-GB`` is ``en``."""
+    return tag.replace("_", "-").split("-", 1)[0].lower()
+
+
+def understood(wanted: Sequence[str], known: Iterable[str], *, detect: bool) -> tuple[str, ...]:
+    """Those of the ``wanted`` tags that an engine of the ``known`` languages understands, in their order.
+
+    Empty when nothing was asked for. Without ``detect`` only the first counts, since the caller is certain of it.
+    Raises LanguageUnsupportedError when none remains.
+    """
+    asked = list(wanted if detect else wanted[:1])
+    languages = {primary(tag) for tag in known}
+    kept = tuple(tag for tag in asked if primary(tag) in languages)
+    if asked and not kept:
+        few = ", ".join(sorted(languages)[:12]) + (", …" if len(languages) > 12 else "")
+        raise LanguageUnsupportedError(f"none of {', '.join(asked)} is understood; this model understands {few}")
+    return kept
