@@ -32,6 +32,7 @@ _log = get_logger(__name__)
 
 _BYTES_PER_SECOND: Final = 8_000
 _WATCH_EVERY_S: Final = 0.25
+_SAME_MOMENT_S: Final = 0.001
 _LAST_WORDS_S: Final = 60.0
 """How long sound that waits is still played after the orchestrator has ended the conversation."""
 _STATUS: Final = {Heard.PLAYED: conv.Playback.STATUS_PLAYED, Heard.CLEARED: conv.Playback.STATUS_CLEARED}
@@ -88,6 +89,7 @@ class CallSession:
         self._sending_since: float | None = None
         self._work = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
         self._over = asyncio.Event()
         self._end_reason: conv.EndReason.ValueType = conv.END_REASON_UNSPECIFIED
         self._close_reason = LineClose.CALL_OVER
@@ -207,6 +209,12 @@ class CallSession:
                     await talk
                     for task in others:
                         task.cancel()
+            except Exception:
+                # A bug of ours: let the carrier ask how the call goes on, rather than hold the caller in silence.
+                self._call.next = Next.APOLOGISE
+                if self._line is not None:
+                    await self._line.close(LineClose.CALL_OVER)
+                raise
             finally:
                 self._set_timer(None)
                 self._spans.close()
@@ -321,16 +329,18 @@ class CallSession:
         if at is not None and at <= now:
             self._set_timer(None)
             self._work.set()
-        elif at is None or self._timer is None or not at - 0.001 < self._timer.when() < at + 0.001:
+        elif at is None or self._timer_at is None or abs(at - self._timer_at) > _SAME_MOMENT_S:
             self._set_timer(at)
 
     def _set_timer(self, at: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        # Kept beside the handle, because a handle of uvloop's may not know its own time.
+        self._timer_at = at
         if at is not None:
             self._timer = asyncio.get_running_loop().call_at(at, self._timer_fired)
 
     def _timer_fired(self) -> None:
-        self._timer = None
+        self._timer = self._timer_at = None
         self._work.set()

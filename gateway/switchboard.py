@@ -118,6 +118,5 @@ class Switchboard:
         except Exception:
             # One call's misfortune is its own: the others go on, and this caller hears that something went wrong.
             _log.exception("call failed", call_id=call.call_id)
-            call.next = Next.APOLOGISE
         finally:
             self._registry.end(call)

@@ -17,7 +17,7 @@ from parley.audio.v1 import audio_pb2
 from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit import semconv
 from servicekit.logs import bind_call, get_logger
-from servicekit.telemetry import Telemetry, to_proto
+from servicekit.telemetry import Telemetry, serving, to_proto
 
 log = get_logger(__name__)
 
@@ -103,7 +103,7 @@ class TurnRecord:
             attributes={semconv.VOICE_CALL_ID: call_id, semconv.VOICE_TURN_ID: turn_id},
             start_time=wall_ns - int((now_ms - began_at_ms) * 1e6),
         )
-        context = trace.set_span_in_context(span, Context())
+        context = serving(trace.set_span_in_context(span, Context()), call_id, turn_id)
         return cls(call_id, turn_id, telemetry, metrics, span, context, now_ms, wall_ns)
 
     @property

@@ -79,9 +79,7 @@ class Recognition:
             raise
         self._utterance.ended.add_done_callback(lambda _: lease.release())
 
-    async def run(
-        self, order: RecognizeOrder, requests: AsyncIterator[stt_pb2.RecognizeRequest], write: Write
-    ) -> None:
+    async def run(self, order: RecognizeOrder, requests: AsyncIterator[stt_pb2.RecognizeRequest], write: Write) -> None:
         """Recognise until `finish` is answered.
 
         Raises OrderError or AudioTooLongError for what the client sent, and ClientGoneError, IdleError or EngineError.

@@ -66,9 +66,7 @@ class SpeechToText(stt_pb2_grpc.SpeechToTextServicer):
         order = RecognizeOrder()
         try:
             config = await self._config(order, request_iterator, context)
-            hearing = Hearing(
-                config.format, self._engine.info.sample_rate_hz, longest_s=self._settings.max_utterance_s
-            )
+            hearing = Hearing(config.format, self._engine.info.sample_rate_hz, longest_s=self._settings.max_utterance_s)
             recognition = Recognition(
                 self._engine,
                 await self._server.admit(self._slots, context),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from orchestrator.brain.contract import BrainRequest
@@ -45,7 +46,8 @@ class ChatSpan:
 
     def headers(self) -> dict[str, str]:
         """The trace context for the request's headers; empty when nothing is traced."""
-        return dict(to_metadata(trace.set_span_in_context(self._span)))
+        # Without our baggage: a brain may be somebody else's.
+        return dict(to_metadata(trace.set_span_in_context(self._span, Context())))
 
     def __enter__(self) -> ChatSpan:
         return self

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import grpc
@@ -17,8 +18,8 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from servicekit import semconv
 from servicekit.errors import Reason, abort, reason_in
 from servicekit.interceptors.outcome import write_exception, write_server_status
-from servicekit.logs import get_logger
-from servicekit.telemetry import Telemetry, from_metadata
+from servicekit.logs import bind_call, get_logger
+from servicekit.telemetry import Telemetry, from_metadata, served_by
 
 _log = get_logger(__name__)
 
@@ -98,8 +99,10 @@ class _Boundary(grpc.aio.ServerInterceptor):
             inside = trace.set_span_in_context(span, parent)
         token = otel_context.attach(inside)
         ended_ns: int | None = None
+        served = served_by(parent)
         try:
-            response = await servicer()
+            with bind_call(served[semconv.VOICE_CALL_ID]) if semconv.VOICE_CALL_ID in served else nullcontext():
+                response = await servicer()
             ended_ns = time.time_ns()
             if streams_in:
                 await _hear_of_cancellation()

@@ -5,7 +5,16 @@ is handed a `Telemetry`.
 """
 
 from servicekit.settings import TelemetrySettings
-from servicekit.telemetry.propagation import from_metadata, from_proto, to_metadata, to_proto
+from servicekit.telemetry.propagation import from_metadata, from_proto, served_by, serving, to_metadata, to_proto
 from servicekit.telemetry.provider import Telemetry
 
-__all__ = ["Telemetry", "TelemetrySettings", "from_metadata", "from_proto", "to_metadata", "to_proto"]
+__all__ = [
+    "Telemetry",
+    "TelemetrySettings",
+    "from_metadata",
+    "from_proto",
+    "served_by",
+    "serving",
+    "to_metadata",
+    "to_proto",
+]

@@ -8,18 +8,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from opentelemetry.context import Context
 from opentelemetry.metrics import Meter, NoOpMeter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import NoOpTracer, Tracer
 
-from servicekit import version
+from servicekit import semconv, version
 from servicekit.settings import TelemetrySettings
 from servicekit.telemetry.exporting import ReportingMetricExporter, ReportingSpanExporter, quiet_exporters
+from servicekit.telemetry.propagation import served_by
 
 _SCOPE = "parley"
 _QUEUE_SPANS = 4096  # about 10 MB at worst; what does not fit is dropped, oldest first
@@ -132,7 +134,20 @@ def _join_all(threads: list[threading.Thread], seconds: float) -> None:
 
 def _tracer_provider(resource: Resource) -> TracerProvider:
     # The default exit hook would wait half a minute for a dead collector.
-    return TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON), shutdown_on_exit=False)
+    provider = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON), shutdown_on_exit=False)
+    provider.add_span_processor(_NamesTheCall())
+    return provider
+
+
+class _NamesTheCall(SpanProcessor):
+    """Writes on every span which call and turn it serves, where its context knows."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        served = served_by(parent_context)
+        if call_id := served.get(semconv.VOICE_CALL_ID):
+            span.set_attribute(semconv.VOICE_CALL_ID, call_id)
+        if turn_id := served.get(semconv.VOICE_TURN_ID):
+            span.set_attribute(semconv.VOICE_TURN_ID, int(turn_id))
 
 
 def _resource(service: str, settings: TelemetrySettings) -> Resource:

@@ -295,7 +295,7 @@ def fault(scenario: Scenario) -> Callable[[GatewayWorld], None]:
             try:
                 await scenario(world)
             except BaseException:
-                print(world.gateway.log[-4000:])  # noqa: T201 - shown by pytest for a test that failed
+                print(world.gateway.log[-12000:])  # noqa: T201 - shown by pytest for a test that failed
                 raise
             world.orchestrator.room = world.orchestrator.readies = True
             await world.good_call()

@@ -39,7 +39,9 @@ _LIMITATIONS = (
 class PocketsphinxUtterance:
     """One utterance; see `engines.interface.Utterance`."""
 
-    def __init__(self, engine: PocketsphinxEngine, decoder: SentenceDecoder, language: str, on_partial: OnPartial | None) -> None:
+    def __init__(
+        self, engine: PocketsphinxEngine, decoder: SentenceDecoder, language: str, on_partial: OnPartial | None
+    ) -> None:
         """Made by `PocketsphinxEngine.begin` only; the decoder is given back when the utterance has ended."""
         loop = asyncio.get_running_loop()
         self._engine = engine

@@ -61,13 +61,11 @@ class Listening:
         self._on_partial = on_partial
         self._partial_bytes = partial_bytes
         self._on_ended = on_ended
-        self._audio = bytearray()
         self._incoming: deque[bytes | _Question] = deque()
         # The thread's own:
+        self._audio = bytearray()  # not yet decoded
         self._questions: deque[_Question] = deque()
-        self._place = 0  # bytes decoded since the decoder last began
-        self._begun = False
-        self._settled = (0, NOTHING)  # what was last answered, and up to which byte
+        self._place = 0  # bytes decoded
         self._finished = False
         self._partial_at = 0
         self._agreement = LocalAgreement()
@@ -101,36 +99,31 @@ class Listening:
         try:
             self._decode()
             self._answer()
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is its failure, cause attached
-            self._fail_all(error)
+        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is its failure
+            _log.error("pocketsphinx failed", error=type(error).__name__)
+            self._failed = True
+            self._answer()
         self._inference_s += time.perf_counter() - started
-        return bool(self._questions) or self._place < self._wanted()
+        return not self._failed and bool(self._audio)
 
     def finish(self) -> None:
         """Let go of the decoder and tell the loop; again does nothing."""
         if not self._finished:
             self._finished = True
-            self._decoder.abandon()
+            self._decoder.end()
             self._tell_loop(self._on_ended)
 
-    def _wanted(self) -> int:
-        """The place up to which audio is to be decoded now."""
-        if self._failed:
-            return 0
-        end = self._questions[0].end if self._questions else len(self._audio)
-        # What is answered is not decoded again until there is more to hear.
-        return 0 if end <= self._settled[0] and not self._begun else end
-
     def _decode(self) -> None:
-        until = min(self._place + STEP_BYTES, self._wanted())
-        if until <= self._place:
+        # Not beyond the place of a question: it is about the audio before it and none after.
+        until = STEP_BYTES if not self._questions else min(STEP_BYTES, self._questions[0].end - self._place)
+        step = bytes(self._audio[:until])
+        del self._audio[:until]
+        if self._failed or not step:
             return
-        if not self._begun:
-            # After an answer the decoder has ended: what it had heard is heard again, step by step like anything.
+        if self._place == 0:
             self._decoder.begin()
-            self._begun = True
-        self._decoder.hear(bytes(self._audio[self._place : until]))
-        self._place = until
+        self._place += len(step)
+        self._decoder.hear(step)
         if self._on_partial is not None and self._place - self._partial_at >= self._partial_bytes:
             self._partial_at = self._place
             self._offer_partial(self._on_partial)
@@ -143,24 +136,15 @@ class Listening:
             self._tell_loop(on_partial, Partial(*said, audio_end_s=self._place / _BYTES_PER_S))
 
     def _answer(self) -> None:
-        while self._questions:
-            question = self._questions[0]
-            if not question.answer.cancelled():
-                if self._failed:
-                    self._tell_loop(_fail, question.answer, EngineError("pocketsphinx failed at this utterance"))
-                elif question.end > self._settled[0]:
-                    if self._place < question.end:
-                        return
-                    self._settled = (question.end, self._decoder.end())
-                    self._begun, self._place = False, 0
-                if not self._failed:
-                    self._tell_loop(_settle, question.answer, self._transcript(question, self._settled[1]))
-            self._questions.popleft()
-
-    def _fail_all(self, error: Exception) -> None:
-        self._failed = True
-        _log.error("pocketsphinx failed", error=type(error).__name__)
-        self._answer()
+        while self._questions and (self._failed or self._place >= self._questions[0].end):
+            question = self._questions.popleft()
+            if question.answer.cancelled():
+                continue
+            if self._failed:
+                self._tell_loop(_fail, question.answer, EngineError("pocketsphinx failed at this utterance"))
+            else:
+                heard = self._decoder.best() if self._place > 0 else NOTHING
+                self._tell_loop(_settle, question.answer, self._transcript(question, heard))
 
     def _transcript(self, question: _Question, heard: Heard) -> Transcript:
         inference_s, self._inference_s = self._inference_s, 0.0

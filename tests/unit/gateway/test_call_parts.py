@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,7 +113,7 @@ def test_a_transfer_goes_to_configured_names_only() -> None:
 
 def test_what_the_line_cannot_do_is_refused_and_a_repeated_order_ignored() -> None:
     control = CallControl(targets={})
-    actions: tuple[dict[str, object], ...] = (
+    actions: tuple[dict[str, Any], ...] = (
         {"hold": conv.Hold(on=True)},
         {"send_dtmf": conv.SendDtmf(digits="1")},
         {"take_message": {}},
