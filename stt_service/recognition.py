@@ -18,6 +18,9 @@ from servicekit.telemetry import Telemetry
 from stt_service.engines.interface import Engine, Partial, Request, Transcript, Word
 from stt_service.hearing import Hearing
 
+_BITE_BYTES = 32_000
+"""Payload that is decoded in one go: a few milliseconds of work at most."""
+
 Write = Callable[[stt_pb2.RecognizeResponse], Awaitable[None]]
 
 
@@ -103,13 +106,20 @@ class Recognition:
             self._heard_at = time.monotonic()
             kind = order.client(request)
             if kind == "audio":
-                self._utterance.feed(self._hearing.hear(request.audio.payload))
+                await self._hear(request.audio.payload)
             elif kind == "finalize":
                 self._ask(request.finalize.id)
             elif kind == "finish":
                 self._ask(0)
         if not order.client_finished:
             raise ClientGoneError
+
+    async def _hear(self, payload: bytes) -> None:
+        self._utterance.feed(self._hearing.hear(payload[:_BITE_BYTES]))
+        for start in range(_BITE_BYTES, len(payload), _BITE_BYTES):
+            # A message may hold two minutes: others get their turn between its pieces.
+            await asyncio.sleep(0)
+            self._utterance.feed(self._hearing.hear(payload[start : start + _BITE_BYTES]))
 
     def _ask(self, finalize_id: int) -> None:
         overtaken = self._question

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from stt_service.engines.interface import LanguageUnsupportedError
 
+# Tags that name the same language, or one that recognisers do not tell apart, by the one that engines use.
+_SAME = {"nb": "no", "fil": "tl", "iw": "he", "in": "id", "ji": "yi", "cmn": "zh"}
+
 
 def primary(tag: str) -> str:
     """The language itself of a BCP 47 tag, without script, region and the rest: ``en-GB`` is ``en``."""
-    return tag.replace("_", "-").split("-", 1)[0].lower()
+    language = tag.replace("_", "-").split("-", 1)[0].lower()
+    return _SAME.get(language, language)
 
 
 def understood(wanted: Sequence[str], known: Iterable[str], *, detect: bool) -> tuple[str, ...]:

@@ -42,9 +42,9 @@ VOICES = (
 _SENTENCES = 900
 _ITERATIONS = 3
 _PRIOR_FRAMES = 20.0
-_UNITS = "one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _PHRASES = """what time is it|what is the time|tell me the time|what time is it now|hello|hi|good morning|how are you
 what is your name|who are you|thank you|thank you|tell me a story|tell me a long story|stop|stop please|wait
 wait a moment|no|yes|okay|right|goodbye|good bye|bye|thank you goodbye|stop|wait|no""".replace("\n", "|").split("|")

@@ -63,7 +63,7 @@ def demo(
     (folder / "summary.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     show(console, result.turns, result.barge_in_ms, result.problems)
     console.print(f"\nengines: {', '.join(f'{kind} {name}' for kind, name in result.engines.items())}")
-    console.print(f"left in {folder}: call.wav · traces.json · summary.json · calls/ · services.log")
+    console.print(f"left in {folder}: call.wav · traces.json · summary.json · calls/ · services.log", soft_wrap=True)
     if as_json:
         print_json(report)
     raise typer.Exit(0 if result.ok else 1)

@@ -63,7 +63,7 @@ class LiveTranscript:
 
     def _line(self, entry: dict[str, Any], who: str, text: str, style: str) -> None:
         seconds = entry["t_ms"] / 1000
-        self._console.print(Text.assemble((f"{seconds:7.2f} s  ", "dim"), (f"{who:<8}", style), text))
+        self._console.print(Text.assemble((f"{seconds:7.2f} s  ", "dim"), (f"{who:<8}", style), text), soft_wrap=True)
 
 
 async def follow(reader: CallLogReader, transcript: LiveTranscript) -> None:

@@ -101,8 +101,8 @@ _BAR_WIDTH = 48
 
 def waterfall(turns: Sequence[Turn]) -> Table:
     """Where the time went in each turn, in ms from the caller's last speech."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("ms from the caller's end", no_wrap=True, max_width=_LINE_WIDTH)
+    table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
+    table.add_column("ms from caller’s end", no_wrap=True, max_width=_LINE_WIDTH)
     for (_, name), colour in zip(STAGES, _COLOURS, strict=True):
         table.add_column(name, justify="right", no_wrap=True, style=colour)
     table.add_column("line", justify="right", no_wrap=True, style="bold")

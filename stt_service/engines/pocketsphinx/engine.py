@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ from stt_service.settings import SttSettings
 _log = get_logger(__name__)
 
 DEFAULT_CAPACITY = 16
+_SWITCH_INTERVAL_S = 0.0005
 _DEMO_GRAMMAR = Path(__file__).with_name("demo.gram")
 _LANGUAGES = ("en",)
 _LIMITATIONS = (
@@ -103,6 +105,7 @@ class PocketsphinxEngine:
         self._capacity = settings.capacity or DEFAULT_CAPACITY
         self._free: list[SentenceDecoder] = []
         self._live: set[PocketsphinxUtterance] = set()
+        self._switch_interval_s = sys.getswitchinterval()
         self.thread = ListeningThread()
         self.partial_bytes = 2 * MODEL_HZ * settings.partial_interval_ms // 1000
 
@@ -127,6 +130,10 @@ class PocketsphinxEngine:
         """Load one decoder for each utterance of the capacity. Raises StartupError."""
         started = time.monotonic()
         self._free = await asyncio.to_thread(self._load)
+        # A decoding step holds the interpreter for about a millisecond; without this the event loop would wait for
+        # five more of them before it may ask for its turn.
+        self._switch_interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self.thread.start()
         _log.info("decoders loaded", decoders=len(self._free), seconds=round(time.monotonic() - started, 2))
 
@@ -135,6 +142,7 @@ class PocketsphinxEngine:
         for utterance in list(self._live):
             utterance.cancel()
         await asyncio.to_thread(self.thread.close)
+        sys.setswitchinterval(self._switch_interval_s)
 
     def begin(self, request: Request, on_partial: OnPartial) -> PocketsphinxUtterance:
         """Begin an utterance. Raises LanguageUnsupportedError."""

@@ -99,7 +99,7 @@ class Listening:
         try:
             self._decode()
             self._answer()
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is its failure
+        except Exception as error:
             _log.error("pocketsphinx failed", error=type(error).__name__)
             self._failed = True
             self._answer()

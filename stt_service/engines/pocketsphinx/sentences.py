@@ -21,7 +21,7 @@ GRAMMAR_SETTING: Final = "stt.pocketsphinx.grammar"
 DICTIONARY_SETTING: Final = "stt.pocketsphinx.dictionary"
 
 PHONES: Final = tuple(
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" ")
 )
 _GARBAGE: Final = "_"
 
