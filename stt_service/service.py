@@ -59,7 +59,7 @@ class SpeechToText(stt_pb2_grpc.SpeechToTextServicer):
         )
         slots.observe(telemetry)
 
-    async def Recognize(  # noqa: N802 - gRPC's name
+    async def Recognize(  # type: ignore[override]  # noqa: N802 - gRPC's name; the stubs know only generators
         self, request_iterator: AsyncIterator[stt_pb2.RecognizeRequest], context: Context
     ) -> None:
         """Recognise one utterance; see the contract."""

@@ -41,6 +41,7 @@ class FakeConversation:
         self._seq: dict[int, int] = {}
         self._mark = 0
         self._control = 0
+        self._ended = False
 
     # --------------------------------------------------------------------------------------------- what it says
 
@@ -90,9 +91,13 @@ class FakeConversation:
         self._outbox.put_nowait(code)
 
     def end(self, reason: conv.EndReason.ValueType = conv.END_REASON_AGENT_HUNG_UP) -> None:
-        """End the conversation."""
+        """End the conversation; the stream stays until the gateway has said its last word.
+
+        A server that closes at once while its client still writes makes that client's write fail, and the failed write
+        hides from the client what it had not read yet, this `end` included.
+        """
+        self._ended = True
         self.send(end=conv.AgentEnd(reason=reason))
-        self._outbox.put_nowait(None)
 
     # ------------------------------------------------------------------------------------------- what it hears
 
@@ -138,7 +143,8 @@ class FakeConversation:
                     self.events.append(event)
                 self._changed.notify_all()
             if kind == "end":
-                self.send(end=conv.AgentEnd(reason=event.end.reason))
+                if not self._ended:
+                    self.send(end=conv.AgentEnd(reason=event.end.reason))
                 self._outbox.put_nowait(None)
 
     async def write(self) -> None:

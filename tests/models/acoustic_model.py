@@ -62,7 +62,8 @@ def _log_weights(file: Path, *, streams: int, densities: int) -> Floats:
     if rows != densities:
         raise ValueError(f"{file} holds {rows} weights a codebook, the means {densities}")
     steps = np.frombuffer(content, np.uint8, streams * rows * senones, place + 12).reshape(streams, rows, senones)
-    return -steps.astype(np.float64) * _WEIGHT_SHIFT * np.log(_LOG_BASE)
+    weights: Floats = steps.astype(np.float64) * (-_WEIGHT_SHIFT * np.log(_LOG_BASE))
+    return weights
 
 
 def _phones(file: Path, count: int) -> dict[str, int]:

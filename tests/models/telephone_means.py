@@ -165,7 +165,7 @@ class Corpus:
                 noise=noise,
             )
             wide = resample(speech, rate_hz, MODEL_HZ) * np.float32(0.4)
-            wide = wide + noise.standard_normal(wide.shape[0]).astype(np.float32) * np.float32(1e-3)
+            wide = wide + noise.standard_normal(wide.shape, dtype=np.float32) * np.float32(1e-3)
             try:
                 clean, states = _align(aligner, wide, text)
             except RuntimeError:
@@ -176,7 +176,7 @@ class Corpus:
             narrow.append(cepstra[:count])
             labels += [(phones[phone], senone) for phone, senone in states[:count]]
         # Live normalisation starts from this mean and keeps it for eight seconds: nearly always the whole utterance.
-        self.mean = np.concatenate(narrow).mean(axis=0).round(2)
+        self.mean: Floats = np.asarray(np.concatenate(narrow).mean(axis=0)).round(2)
         self.full = np.concatenate(full)
         self.telephone = np.concatenate([features(cepstra, self.mean) for cepstra in narrow])
         self.codebook, self.senone = np.array(labels).T

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.settings import GatewaySettings
+from gateway import GatewaySettings
 from servicekit.settings import SettingsError, load
 
 

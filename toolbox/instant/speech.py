@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from parley.audio.v1 import audio_pb2
 from servicekit.audio import WireEncoder, bytes_per_sample, resample
-from tts_service.espeak import espeak_speech
+from tts_service import espeak_speech
 
 _TEXT = (
     "Here is what I have found for you, and I shall tell it slowly. Once there was a lighthouse keeper who counted "

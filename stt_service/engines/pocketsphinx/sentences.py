@@ -20,9 +20,9 @@ from servicekit.startup import StartupError
 GRAMMAR_SETTING: Final = "stt.pocketsphinx.grammar"
 DICTIONARY_SETTING: Final = "stt.pocketsphinx.dictionary"
 
-PHONES: Final = tuple(
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split(" ")
-)
+_VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
+_CONSONANTS = "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH"
+PHONES: Final = (*_VOWELS.split(), *_CONSONANTS.split())
 _GARBAGE: Final = "_"
 
 _BROKEN_OFF: Final = 1e-3
