@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from google.protobuf.duration_pb2 import Duration
 
+from gateway.enum_names import enum_name
 from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit.logs import get_logger
 
@@ -65,7 +66,7 @@ def entry(event: conv.AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - o
         return {
             "kind": kind,
             "turn_id": said.turn_id,
-            "speaker": conv.Speaker.Name(said.speaker).removeprefix("SPEAKER_").lower(),
+            "speaker": enum_name(conv.Speaker, said.speaker, "SPEAKER_"),
             "text": said.text,
             "final": said.final,
             "playout_id": said.playout_id,
@@ -75,12 +76,12 @@ def entry(event: conv.AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - o
         line: dict[str, Any] = {
             "kind": kind,
             "turn_id": turn.turn_id,
-            "state": conv.TurnState.Name(turn.state).removeprefix("TURN_STATE_").lower(),
+            "state": enum_name(conv.TurnState, turn.state, "TURN_STATE_"),
             "joins": turn.joins,
-            "speculation": conv.Speculation.Name(turn.speculation).removeprefix("SPECULATION_").lower(),
+            "speculation": enum_name(conv.Speculation, turn.speculation, "SPECULATION_"),
         }
         if turn.state == conv.TURN_STATE_ENDED:
-            line["outcome"] = conv.TurnOutcome.Name(turn.outcome).removeprefix("TURN_OUTCOME_").lower()
+            line["outcome"] = enum_name(conv.TurnOutcome, turn.outcome, "TURN_OUTCOME_")
             line["timings_ms"] = timings_ms(turn.timings)
             line["eos_offset_ms"] = milliseconds(turn.timings.eos_offset)
             line["heard_length"], line["said_length"] = turn.heard_length, turn.said_length
@@ -92,7 +93,7 @@ def entry(event: conv.AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - o
             "kind": kind,
             "playout_id": playout.playout_id,
             "turn_id": playout.turn_id,
-            "what": conv.PlayoutKind.Name(playout.kind).removeprefix("PLAYOUT_KIND_").lower(),
+            "what": enum_name(conv.PlayoutKind, playout.kind, "PLAYOUT_KIND_"),
             "continues_playout_id": playout.continues_playout_id,
         }
     if kind == "clear":
@@ -101,7 +102,7 @@ def entry(event: conv.AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - o
         notice = event.notice
         return {"kind": kind, "code": notice.code, "message": notice.message, "turn_id": notice.turn_id}
     if kind == "end":
-        return {"kind": kind, "reason": conv.EndReason.Name(event.end.reason).removeprefix("END_REASON_").lower()}
+        return {"kind": kind, "reason": enum_name(conv.EndReason, event.end.reason, "END_REASON_")}
     return None
 
 

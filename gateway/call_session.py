@@ -17,6 +17,7 @@ from gateway.call_memory import CallMemory
 from gateway.caller_audio import CallerTape, SpeedCap
 from gateway.calls import Call, Next
 from gateway.conversation import Conversation, ConversationEnd
+from gateway.enum_names import enum_name
 from gateway.line import CallerSpoke, KeyPressed, Line, LineClose, LineEvent, LineStopped, MarkEchoed
 from gateway.media_time import duration
 from gateway.observing import GatewayMetrics, PlaybackSpans, trace_of
@@ -176,7 +177,7 @@ class CallSession:
             self._end_reason = event.end.reason
             self._work.set()
         elif kind == "notice":
-            severity = conv.NoticeSeverity.Name(event.notice.severity)
+            severity = enum_name(conv.NoticeSeverity, event.notice.severity, "NOTICE_SEVERITY_")
             _log.warning("orchestrator notice", code=event.notice.code, severity=severity)
 
     def conversation_opened(self, *, resumed: bool) -> None:
@@ -221,7 +222,11 @@ class CallSession:
                 self._parts.metrics.playout_counts(self._playout.counts)
                 self._parts.metrics.frames_dropped(self._dropped, "faster than real time")
                 self._parts.metrics.frames_dropped(self._tape.lost, "no orchestrator")
-                _log.info("call over", reason=conv.EndReason.Name(self._end_reason), then=self._call.next.name)
+                _log.info(
+                    "call over",
+                    reason=enum_name(conv.EndReason, self._end_reason, "END_REASON_"),
+                    then=self._call.next.name,
+                )
 
     async def _talk(self) -> None:
         ended = await self._conversation.run()

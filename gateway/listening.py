@@ -10,21 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
 
 from gateway.settings import StreamSettings, WebSettings
 from servicekit.startup import StartupError
 
-MEDIA_EXTENSION: Final = "parley.media"
-"""Name of the ASGI extension that a media socket's application finds in its scope: a `MediaSocket` as `socket`."""
+ABORT_EXTENSION: Final = "parley.abort"
+"""Name of the ASGI extension whose `abort` drops a socket at once, without sending what waits."""
 
 _MAX_HEADER_BYTES: Final = 16_384
 _SEND_BUFFER_BYTES: Final = 16_384
@@ -84,27 +83,8 @@ def request_protocol(web: WebSettings) -> type[H11Protocol]:
     return DeadlineProtocol
 
 
-class MediaSocket(Protocol):
-    """What a media socket offers its application beyond ASGI."""
-
-    def abort(self) -> None:
-        """Drop the connection at once, without sending what waits."""
-
-    def deliver_to(self, take: Callable[[str], bool]) -> None:
-        """Hand each whole text message to `take` as it arrives, instead of through `receive`.
-
-        `take` must not block. When it returns False, delivery stops and `receive` returns an empty text.
-        """
-
-
 class MediaSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol with a small buffer towards the peer, and a `MediaSocket` for the application.
-
-    Direct delivery spares each of fifty messages a second a queue, a task switch and two system calls, for uvicorn
-    pauses the transport at every message; a take that does not block needs no such brake.
-    """
-
-    _take: Callable[[str], bool] | None = None
+    """uvicorn's WebSocket protocol with a small buffer towards the peer, and a way to drop it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what waits in this process for a peer that does not read."""
@@ -112,36 +92,10 @@ class MediaSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER_BYTES)
 
     async def run_asgi(self) -> None:
-        """Run the application, and show it the socket."""
+        """Run the application, which may abort."""
         extensions: dict[str, Any] = self.scope["extensions"]
-        extensions[MEDIA_EXTENSION] = {"socket": self}
-        try:
-            await super().run_asgi()
-        finally:
-            self._take = None
-
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        self.transport.abort()
-
-    def deliver_to(self, take: Callable[[str], bool]) -> None:
-        """Hand each whole text message to `take` as it arrives."""
-        self._take = take
-
-    def handle_text(self, event: Frame) -> None:
-        """A text frame. What came before and still waits in the queue must be taken first."""
-        if self._take is None or not event.fin or self.close_sent or not self.queue.empty():
-            super().handle_text(event)
-            return
-        try:
-            text = str(event.data, "utf-8")
-        except UnicodeDecodeError:
-            super().handle_text(event)
-            return
-        if not self._take(text):
-            self._take = None
-            # Anything that `receive` returns will do to wake the application up.
-            self.queue.put_nowait({"type": "websocket.receive", "text": ""})
+        extensions[ABORT_EXTENSION] = {"abort": self.transport.abort}
+        await super().run_asgi()
 
 
 class _Server(uvicorn.Server):

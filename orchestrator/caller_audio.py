@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.vad import RATE_HZ, SpeechModel, VoiceActivity
 from parley.audio.v1 import audio_pb2
-from servicekit.audio import WireDecoder, seconds_of
+from servicekit.audio import WireDecoder, bytes_per_sample
 
 # Offsets that differ from what was counted by less than this are a rounding of the sender's, not lost sound.
 _GAP_MS = 40.0
@@ -27,9 +27,11 @@ class CallerAudio:
     """One call's incoming sound. ``kept_ms`` of it stay available for the utterance that turns out to have begun."""
 
     def __init__(self, fmt: audio_pb2.AudioFormat, model: SpeechModel, *, kept_ms: float) -> None:
-        self._format = fmt
         self._decoder = WireDecoder(fmt)
         self._activity = VoiceActivity(model, fmt.sample_rate_hz)
+        self._bytes_per_sample = bytes_per_sample(fmt)
+        self._ms_per_byte = 1000.0 / (self._bytes_per_sample * fmt.sample_rate_hz)
+        self._undecoded = bytearray()
         self._kept_ms = kept_ms
         self._kept: deque[tuple[float, bytes]] = deque()
         self.media_ms = 0.0
@@ -37,7 +39,7 @@ class CallerAudio:
 
     def duration_ms(self, payload: bytes) -> float:
         """How long a payload sounds."""
-        return seconds_of(self._format, len(payload)) * 1000.0
+        return len(payload) * self._ms_per_byte
 
     def push(self, payload: bytes, offset_ms: float) -> Iterator[Window]:
         """Take the next payload, beginning at ``offset_ms``; give the windows it completes.
@@ -52,7 +54,13 @@ class CallerAudio:
         while self._kept and self._kept[0][0] < self.media_ms - self._kept_ms:
             self._kept.popleft()
         end_ms = self.media_ms
-        for window in self._activity.push(self._decoder.decode(payload)):
+        # Decoding in pieces of a window costs less than frame by frame.
+        self._undecoded += payload
+        if len(self._undecoded) < self._activity.wanting * self._bytes_per_sample:
+            return
+        samples = self._decoder.decode(bytes(self._undecoded))
+        self._undecoded.clear()
+        for window in self._activity.push(samples):
             yield Window(end_ms - window.waiting * 1000.0 / RATE_HZ, window.probability, window.level_dbfs)
 
     def since(self, from_ms: float) -> Iterator[bytes]:

@@ -17,8 +17,9 @@ from servicekit.logs import get_logger
 log = get_logger(__name__)
 
 MARK_EVERY_MS = 200.0
-# Fewer messages cost less on both sides; the first piece goes out however short it is.
-PIECE_MS = 100.0
+# Fewer messages cost less on both sides; the first piece goes out however short it is, and is soon followed.
+PIECE_MS = 200.0
+FIRST_PIECE_MS = 60.0
 # What the contract allows beyond the line's own max_playout_ahead.
 GRACE_MS = 500.0
 # A gateway reports marks, or reckons by the clock where the line gives none. One that does neither for this much longer
@@ -85,15 +86,16 @@ class Playout:
         seq = 0
         next_mark_ms = MARK_EVERY_MS
         while (waiting := await self.spoken.available(position)) > 0:
-            length = min(PIECE_MS, next_mark_ms - self.sent_ms, self.spoken.ms(waiting))
+            longest = PIECE_MS if self.announced else FIRST_PIECE_MS
+            length = min(longest, next_mark_ms - self.sent_ms, self.spoken.ms(waiting))
             await self._room(length)
             payload = self.spoken.read(position, max(1, self.spoken.samples_in(length)))
             if not self.announced:
                 self._announce()
-            self._tell_text(position)
             seq += 1
             audio = conv.AgentAudio(playout_id=self.playout_id, seq=seq, payload=payload)
             self.outbox.put(conv.AgentEvent(audio=audio), self.on_first_sent if seq == 1 else None)
+            self._tell_text(position)
             position = self.spoken.cursor
             self.sent_ms = self.spoken.ms(position - self.start_sample)
             if self.sent_ms >= next_mark_ms - 0.01:

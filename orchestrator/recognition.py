@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.util.types import AttributeValue
 
 from orchestrator.rpc_status import true_status
-from orchestrator.utterance import AudioEntry, FinalizeEntry, UtteranceLog
+from orchestrator.utterance import PIECE_MS, AudioEntry, FinalizeEntry, UtteranceLog
 from parley.audio.v1 import audio_pb2
 from parley.stt.v1 import stt_pb2, stt_pb2_grpc
 from servicekit.errors import reason_of
@@ -61,7 +61,8 @@ class Recognition:
     def __post_init__(self) -> None:
         fmt = self.options.fmt
         width = 1 if fmt.encoding in {audio_pb2.ENCODING_MULAW, audio_pb2.ENCODING_ALAW} else 2
-        self.log = UtteranceLog(int(fmt.sample_rate_hz * width * self.options.max_utterance_ms / 1000))
+        bytes_per_ms = fmt.sample_rate_hz * width / 1000
+        self.log = UtteranceLog(int(bytes_per_ms * self.options.max_utterance_ms), int(bytes_per_ms * PIECE_MS))
 
     async def run(self) -> None:
         """Recognise until the log is finished and answered. Cancelling it cancels the RPC at once.

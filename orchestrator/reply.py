@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from orchestrator.brain import Brain, BrainError, BrainRequest, TextDelta, ToolCall
+from orchestrator.brain import Brain, BrainError, BrainEvent, BrainRequest, TextDelta, ToolCall
 from orchestrator.engine import Event, HangUpAsked, ReplyContent, ReplyFailed, ReplyWritten
 from orchestrator.speech_text import SpeechChunker, SpeechSegment
 from orchestrator.spoken import SpokenReply
@@ -17,6 +17,9 @@ from servicekit.logs import get_logger
 log = get_logger(__name__)
 
 END_CALL = "end_call"
+# A sentence waits for the character behind its full stop, which may prove it a number. A brain that is silent for this
+# long has ended the sentence: it looks something up, or has stalled.
+LULL_S = 0.3
 
 
 @dataclass(slots=True)
@@ -37,11 +40,20 @@ class Reply:
     notice: Callable[[str, str], None]
     """Called with a code and a message for the operator when something fails."""
     _writer: asyncio.Task[None] | None = None
+    _chunker: SpeechChunker = field(init=False)
     _segments: SegmentQueue = field(default_factory=SegmentQueue)
     _spoken_of: int = 0
+    _spoken_to: int = 0
+    """Code points of the reply as written that the segments so far account for."""
+    _lull: asyncio.TimerHandle | None = None
+    _text_at: float = 0.0
+    """When the last text came, on the loop's clock."""
     _cut_short: bool = False
     _unspeakable: bool = False
     _finished: bool = False
+
+    def __post_init__(self) -> None:
+        self._chunker = SpeechChunker(self.language)
 
     async def run(self) -> None:
         """Produce the reply. Cancelling it closes the brain's request and the synthesis at once."""
@@ -62,41 +74,80 @@ class Reply:
             self._writer.cancel()
 
     async def _write(self) -> None:
-        chunker = SpeechChunker(self.language)
         self.milestone("llm_request")
         try:
             async with aclosing(self.brain.reply(self.request)) as answer:
                 async for event in answer:
-                    if isinstance(event, TextDelta):
-                        if not self.spoken.written:
-                            self.milestone("llm_first_content")
-                        self.spoken.written += event.text
-                        self._queue(chunker.push(event.text))
-                        self.post(ReplyContent(self.now_ms(), self.candidate_id))
-                    elif isinstance(event, ToolCall):
-                        self._use_tool(event)
-            self._queue(chunker.finish())
-            self._finished = True
-            self.post(ReplyWritten(self.now_ms(), self.candidate_id, silent=self._spoken_of == 0))
+                    self._take(event)
+            self._finish()
         except BrainError as error:
             self.notice("BRAIN_FAILED", str(error))
-            self.post(ReplyFailed(self.now_ms(), self.candidate_id, audible=self._spoken_of > 0))
+            self._fail()
         except asyncio.CancelledError:
             if self._unspeakable:
                 return
             if not self._cut_short:
                 raise
             self.notice("BRAIN_STALLED", "The brain stopped in mid-reply; what was whole is spoken.")
-            if self._spoken_of == 0:
-                self.post(ReplyFailed(self.now_ms(), self.candidate_id, audible=False))
+            self._fail()
         finally:
+            if self._lull is not None:
+                self._lull.cancel()
             self._segments.close()
+
+    def _take(self, event: BrainEvent) -> None:
+        if isinstance(event, TextDelta):
+            if not self.spoken.written:
+                self.milestone("llm_first_content")
+            self.spoken.written += event.text
+            self._queue(self._chunker.push(event.text))
+            self._watch_for_lull()
+            self.post(ReplyContent(self.now_ms(), self.candidate_id))
+        elif isinstance(event, ToolCall):
+            self._use_tool(event)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        """The brain has said its last word, though its stream may take a moment longer to end."""
+        if self._finished:
+            return
+        self._finished = True
+        self._queue(self._chunker.finish())
+        self._segments.close()
+        self.post(ReplyWritten(self.now_ms(), self.candidate_id, silent=self._spoken_of == 0))
+
+    def _fail(self) -> None:
+        """Nothing more will come: what is whole is spoken, and the rest counts as never written."""
+        if self._finished:
+            return
+        self._queue(self._chunker.settle())
+        self.spoken.written = self.spoken.written[: self._spoken_to]
+        self.post(ReplyFailed(self.now_ms(), self.candidate_id, audible=self._spoken_of > 0))
+
+    def _watch_for_lull(self) -> None:
+        """One timer for many deltas: it looks again when it finds that text has come since."""
+        loop = asyncio.get_running_loop()
+        self._text_at = loop.time()
+        if self._lull is None:
+            self._lull = loop.call_later(LULL_S, self._look_for_lull)
+
+    def _look_for_lull(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._lull = None
+        if self._finished:
+            return
+        if loop.time() < self._text_at + LULL_S:
+            self._lull = loop.call_at(self._text_at + LULL_S, self._look_for_lull)
+        else:
+            self._queue(self._chunker.settle())
 
     def _queue(self, segments: list[SpeechSegment]) -> None:
         for segment in segments:
             if self._spoken_of == 0:
                 self.milestone("first_clause")
             self._spoken_of += 1
+            self._spoken_to = segment.written_end
             self._segments.put(segment)
 
     def _use_tool(self, call: ToolCall) -> None:

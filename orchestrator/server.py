@@ -35,7 +35,6 @@ from servicekit.audio import MULAW_8K, describe, pcm, same_format
 from servicekit.channels import open_channel
 from servicekit.errors import Reason, abort
 from servicekit.logs import bind_call, get_logger
-from servicekit.looplag import LoopLagProbe
 from servicekit.process import Process
 from servicekit.protocol import ConverseOrder, OrderError
 from servicekit.server import GrpcServer, Slots
@@ -247,11 +246,10 @@ async def serve(process: Process[OrchestratorSettings]) -> None:
         conv_grpc.add_ConversationServicer_to_server(servicer, server.grpc)
         address = await server.start()
         try:
-            async with LoopLagProbe(telemetry):
-                server.set_serving()
-                process.report_ready(grpc=address)
-                await process.stopping.wait()
-                await server.drain(slots=slots, go_away=servicer.go_away)
+            server.set_serving()
+            process.report_ready(grpc=address)
+            await process.stopping.wait()
+            await server.drain(slots=slots, go_away=servicer.go_away)
         finally:
             await services.prompts.close()
             await brain.close()

@@ -52,6 +52,9 @@ LAST_WORDS_S = 2.0
 # Sound that comes faster than real time by more than this is not fed on (a peer that floods).
 _MAX_LEAD_MS = 5000.0
 _KEPT_BY_GATEWAY_MS = 60_000.0
+# A timer that fires this late tells that the process was held up, and that much sound may lie unread: it is read first.
+_HELD_UP_S = 0.1
+_READ_FIRST_S = 0.03
 
 Read = Callable[[], Awaitable[conv.CallEvent | None]]
 Write = Callable[[conv.AgentEvent], Awaitable[None]]
@@ -91,6 +94,7 @@ class Session:
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._deadline_ms: float | None = None
+        self._catching_up = False
         self._hang_up_watched = False
         self._origin_ms: float | None = None
         # A resumed call sends the sound that the gateway kept first, faster than real time.
@@ -290,6 +294,12 @@ class Session:
         self._timer = None if deadline is None else self._loop.call_at(self._began + deadline / 1000.0, self._tick)
 
     def _tick(self) -> None:
+        late_s = self._now_ms() / 1000.0 - (self._deadline_ms or 0.0) / 1000.0
+        if late_s >= _HELD_UP_S and not self._catching_up:
+            self._catching_up = True
+            self._timer = self._loop.call_later(_READ_FIRST_S, self._tick)
+            return
+        self._catching_up = False
         self._timer = None
         try:
             self.post(Tick(self._now_ms()))

@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 _COALESCE_BYTES = 16_384
+# A reader that keeps up gets sound in pieces of this length: each message costs both sides more than what is in it.
+# Whoever waits for a transcript asks for it by a finalize, which sends everything at once.
+PIECE_MS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,15 @@ Entry = AudioEntry | FinalizeEntry | FinishEntry
 class UtteranceLog:
     """Sound and finalizes of an utterance in order; readers begin at 0 and may begin again.
 
-    Holds at most ``max_bytes`` of sound: what comes beyond is refused, and the utterance is cut there.
+    Holds at most ``max_bytes`` of sound: what comes beyond is refused, and the utterance is cut there. A waiting reader
+    is woken by ``piece_bytes`` of sound, or by a finalize or the end.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, piece_bytes: int = 1) -> None:
         self._entries: list[Entry] = []
         self._room = max_bytes
+        self._piece_bytes = piece_bytes
+        self._unread = 0
         self._more = asyncio.Event()
         self.last_finalize = 0
         """Highest finalize id asked for; 0 for none."""
@@ -49,7 +55,10 @@ class UtteranceLog:
         if self.finished or len(payload) > self._room:
             return False
         self._room -= len(payload)
-        self._append(AudioEntry(payload))
+        self._entries.append(AudioEntry(payload))
+        self._unread += len(payload)
+        if self._unread >= self._piece_bytes:
+            self._more.set()
         return True
 
     def finalize(self, finalize_id: int) -> None:
@@ -71,10 +80,11 @@ class UtteranceLog:
     async def take(self, position: int) -> tuple[Entry, int]:
         """The entry at ``position``, waiting for it, and the position after it.
 
-        A reader that lags gets neighbouring sound in one piece, and no finalize that a later one supersedes.
+        Neighbouring sound comes in one piece, and no finalize that a later one supersedes.
         """
         while True:
             while position >= len(self._entries):
+                self._unread = 0
                 self._more.clear()
                 await self._more.wait()
             entry = self._entries[position]

@@ -7,6 +7,7 @@ It runs on the event loop: a window every 32 ms and call costs less than handing
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,11 +81,22 @@ class VoiceActivity:
         """Judge mono sound at ``source_hz`` with a model that nobody else uses meanwhile."""
         self._model = model
         self._resampler = LiveResampler(source_hz, RATE_HZ) if source_hz != RATE_HZ else None
+        self._source_hz = source_hz
+        lag = self._resampler.delay_ms * source_hz / 1000.0 if self._resampler is not None else 0.0
+        self._lag = math.ceil(lag)
+        self._taken = 0
+        self._windows = 0
         self._quiet_run = 0
         self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
+    @property
+    def wanting(self) -> int:
+        """Samples of the source that are missing for the next window to be complete."""
+        return -(-(self._windows + 1) * WINDOW_SAMPLES * self._source_hz // RATE_HZ) + self._lag - self._taken
+
     def push(self, samples: NDArray[np.float32]) -> Iterator[JudgedWindow]:
         """Take float32 samples ``[n]``, give each window they complete, oldest first."""
+        self._taken += samples.shape[0]
         if self._resampler is not None:
             samples = self._resampler.process(samples)
         pending = np.concatenate((self._pending, samples)).astype(np.float32, copy=False)
@@ -92,6 +104,7 @@ class VoiceActivity:
             # Silero wants memory it may write to, and of its own: a copy of 2 kB.
             window = pending[:WINDOW_SAMPLES].copy()
             pending = pending[WINDOW_SAMPLES:]
+            self._windows += 1
             level = level_dbfs(window)
             yield JudgedWindow(self._judge(window, level), level, pending.shape[0])
         self._pending = pending

@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.call_session import CallSession
 from gateway.calls import Call, Next
-from gateway.listening import MEDIA_EXTENSION, MediaSocket
+from gateway.listening import ABORT_EXTENSION
 from gateway.observing import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.switchboard import Switchboard
@@ -53,18 +53,18 @@ class StreamEndpoint:
             await send({"type": "websocket.close"})  # before accept, this is a 403
             return
         await send({"type": "websocket.accept"})
-        socket: MediaSocket = scope["extensions"][MEDIA_EXTENSION]["socket"]
+        abort = scope["extensions"][ABORT_EXTENSION]["abort"]
         protocol = StreamProtocol(max_malformed=self._settings.max_malformed)
-        line = TwilioLine(send, stream_sid="", abort=socket.abort)
+        line = TwilioLine(send, stream_sid="", abort=abort)
         try:
             async with asyncio.timeout(self._settings.start_deadline_s):
                 started = await _start(receive, protocol)
             if started is None:
                 return
-            line = TwilioLine(send, stream_sid=started.stream_sid, abort=socket.abort)
+            line = TwilioLine(send, stream_sid=started.stream_sid, abort=abort)
             call, session = await self._admit(started, line)
             with bind_call(call.call_id):
-                await _serve(receive, socket, protocol, session, line)
+                await _serve(receive, protocol, session, line)
         except TimeoutError:
             await line.refuse(CLOSE_POLICY, "no start in time")
         except StreamRefusedError as refused:
@@ -109,35 +109,20 @@ async def _start(receive: Receive, protocol: StreamProtocol) -> Started | None:
             return event
 
 
-async def _serve(
-    receive: Receive, socket: MediaSocket, protocol: StreamProtocol, session: CallSession, line: TwilioLine
-) -> None:
+async def _serve(receive: Receive, protocol: StreamProtocol, session: CallSession, line: TwilioLine) -> None:
     """Pass on what the socket brings until it is closed."""
-    refused: list[StreamRefusedError] = []
-
-    def take(text: str) -> bool:
-        try:
-            event = protocol.text(text)
-        except StreamRefusedError as error:
-            refused.append(error)
-            return False
-        if event is not None and not isinstance(event, Started):
-            session.heard(line, event)
-        return True
-
-    socket.deliver_to(take)
     try:
         while True:
             message = await receive()
             text = message.get("text")
-            if message["type"] == "websocket.disconnect":
+            if text is not None:
+                event = protocol.text(text)
+                if event is not None and not isinstance(event, Started):
+                    session.heard(line, event)
+            elif message["type"] == "websocket.disconnect":
                 return
-            if text is None:
+            else:
                 protocol.binary()
-            elif not refused:
-                take(text)
-            if refused:
-                raise refused[0]
     finally:
         session.line_lost(line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 from orchestrator.brain.contract import Message, ToolSpec
@@ -77,6 +78,23 @@ def split_turns(messages: Sequence[Message]) -> list[list[Message]]:
         turns[-1].append(message)
         previous = message.role
     return turns
+
+
+def fold_opening(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Tell what the agent said before the caller's first words in the system message, instead of as a message.
+
+    Many chat templates want user and assistant by turns, the user first, and refuse a conversation that begins
+    otherwise; a greeting does.
+    """
+    spoken = [message for message in messages if message.role != "system"]
+    opening = list(takewhile(lambda message: message.role == "assistant" and not message.tool_calls, spoken))
+    if not opening:
+        return tuple(messages)
+    told = f"You opened the call with: {' '.join(message.content for message in opening)}"
+    system = [message for message in messages if message.role == "system"]
+    first = Message("system", f"{system[0].content}\n\n{told}" if system else told)
+    folded = {id(message) for message in (*system[:1], *opening)}
+    return (first, *(message for message in messages if id(message) not in folded))
 
 
 def newest_turn(messages: Sequence[Message], context_line: str = "") -> tuple[Message, ...]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from orchestrator.brain.contract import BrainRequest, Message, ToolCall, ToolSpec
-from orchestrator.brain.history import fit_history, newest_turn, tools_tokens
+from orchestrator.brain.history import fit_history, fold_opening, newest_turn, tools_tokens
 from orchestrator.brain.settings import BrainSettings
 from servicekit.logs import get_logger
 
@@ -46,6 +46,7 @@ def messages_to_send(request: BrainRequest, settings: BrainSettings) -> tuple[Me
         messages = (Message("system", settings.system_prompt), *messages)
     if settings.stateful:
         messages = newest_turn(messages, request.context_line)
+    messages = fold_opening(messages)
     room = settings.max_context_tokens - settings.max_reply_tokens - tools_tokens(request.tools)
     fitted = fit_history(messages, room)
     if len(fitted) < len(messages):

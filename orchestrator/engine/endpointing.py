@@ -1,6 +1,6 @@
 """How do we know that the caller has finished?
 
-Silence is counted from the acoustic end of speech. After ``finalize_after_ms`` of it the recogniser is asked for its
+Silence is counted from the acoustic end of speech, and in media time: sound that is late is not silence. After ``finalize_after_ms`` of it the recogniser is asked for its
 best transcript; how much longer to wait depends on what the transcript looks like.
 """
 
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from orchestrator.engine.cues import Cues, words_of
 from orchestrator.engine.settings import EndpointingSettings
 
-# A line delivers windows every 32 ms; up to this much without one is jitter, and silence may be extrapolated over it.
-_JITTER_MS = 60.0
+# On a line that runs smoothly, in frames of 20 ms, the next window is there within this time: so far silence may be
+# taken to go on, and deadlines need not wait for a window's end. Whatever lies beyond is not silence but unknown.
+_NEXT_WINDOW_MS = 40.0
 # After this long without any window the line has stalled: waiting for sound that will not come helps nobody.
 _STALL_MS = 1000.0
 # A partial that accounts for all but this much of the speech has heard the last word.
@@ -105,11 +106,18 @@ class MediaClock:
 
     media_ms: float = 0.0
     at_ms: float = 0.0
+    stalled: bool = False
+    """Whether the line was found to have stalled, and no window came since."""
 
     def advance(self, media_ms: float, at_ms: float) -> None:
         """A window ending at ``media_ms`` came at ``at_ms``."""
         self.media_ms = media_ms
         self.at_ms = at_ms
+        self.stalled = False
+
+    def look(self, now_ms: float) -> None:
+        """Nothing else has come up to now: see whether the line has stalled."""
+        self.stalled = now_ms >= self.stalled_at_ms
 
     @property
     def stalled_at_ms(self) -> float:
@@ -117,12 +125,11 @@ class MediaClock:
         return self.at_ms + _STALL_MS
 
     def silence_ms(self, ended_ms: float, now_ms: float) -> float:
-        """Silence since ``ended_ms``: what was heard as such, a little jitter, and a stalled line."""
-        heard = self.media_ms - ended_ms
+        """Silence since ``ended_ms``: what was heard as such, the window under way, and all of a stall."""
         lag = max(0.0, now_ms - self.at_ms)
-        return heard + (lag if lag >= _STALL_MS else min(lag, _JITTER_MS))
+        return self.media_ms - ended_ms + (lag if self.stalled else min(lag, _NEXT_WINDOW_MS))
 
     def deadline(self, ended_ms: float, silence_ms: float) -> float:
         """When, on the monotonic clock, that much silence will have passed if no further window comes."""
         missing = max(0.0, silence_ms - (self.media_ms - ended_ms))
-        return self.at_ms + (missing if missing <= _JITTER_MS else max(missing, _STALL_MS))
+        return self.at_ms + (missing if missing <= _NEXT_WINDOW_MS else max(missing, _STALL_MS))

@@ -144,7 +144,7 @@ class TurnEngine:
             case events.CallEnded():
                 self._end()
             case events.Tick():
-                pass
+                self._clock.look(self._now + _EPSILON_MS)
 
     def _open(self, turn_id: int) -> Utterance | None:
         """The open utterance, if that turn's it is: a transcript that comes after its utterance ended means nothing."""
@@ -253,7 +253,7 @@ class TurnEngine:
 
     def _holding_for_hint(self) -> bool:
         """Whether the last window hints at speech, so that the next one decides, if the line gives one."""
-        return self._gate.hinted and not self._due(self._clock.stalled_at_ms)
+        return self._gate.hinted and not self._clock.stalled
 
     def _wait_for(self, utterance: Utterance) -> float:
         return wait_for(utterance, self._settings.endpointing, self._cues)

@@ -103,18 +103,23 @@ class SpeechChunker:
         return ready
 
     def settle(self) -> list[SpeechSegment]:
-        """What is held, if it ends a sentence; for a model that pauses (a tool, a stall) behind a full stop.
+        """The whole sentences that are held; for a model that pauses (a tool, a stall) or fails behind a full stop.
 
-        Otherwise a sentence waits for the character behind it, so that "3." can become "3.14". Call it only when the
-        deltas have stopped for a while: it is the one place where segments depend on time.
+        Otherwise a sentence waits for the character behind it, so that "3." can become "3.14", and a short one for
+        the next. Call it only when the deltas have stopped for a while: it is the one place where segments depend on
+        time.
         """
-        written = ("".join(self._chars[-_TAIL:]) + self._reader.held).rstrip().rstrip("".join(CLOSERS))
-        if self._finished or not self._alnum or written[-1:] not in SENTENCE_ENDS:
+        if self._finished or not self._alnum:
             return []
-        self._take_all(self._reader.settle())
-        if self._chars:
-            blank = self._chars[-1] == " "
-            self._cut(_Place(len(self._chars) - blank, len(self._chars), Boundary.SENTENCE, self._weight, self._alnum))
+        written = ("".join(self._chars[-_TAIL:]) + self._reader.held).rstrip().rstrip("".join(CLOSERS))
+        if written[-1:] in SENTENCE_ENDS:
+            self._take_all(self._reader.settle())
+            if self._chars:
+                length = len(self._chars)
+                blank = self._chars[-1] == " "
+                self._cut(_Place(length - blank, length, Boundary.SENTENCE, self._weight, self._alnum))
+        elif whole := [place for place in self._places if place.kind is Boundary.SENTENCE and place.alnum]:
+            self._cut(whole[-1])
         ready, self._ready = self._ready, []
         return ready
 

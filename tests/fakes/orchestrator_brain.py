@@ -14,16 +14,19 @@ class FakeBrain:
     """Answers the n-th request with the n-th script, the last one again for all that follow.
 
     A script's strings are deltas; an event is waited for; a `BrainError` is raised. ``closed`` counts requests that
-    ended before their script did.
+    ended before their script did. The stream stays open behind the last word until ``lingers`` is set, if given.
     """
 
-    def __init__(self, *scripts: Script, speculation_safe: bool = False) -> None:
+    def __init__(
+        self, *scripts: Script, speculation_safe: bool = False, lingers: asyncio.Event | None = None
+    ) -> None:
         self.scripts = scripts or (("It is noon.",),)
         self.requests: list[BrainRequest] = []
         self.closed = 0
         self.warmed = 0
         self.live = 0
         self._safe = speculation_safe
+        self._lingers = lingers
 
     @property
     def name(self) -> str:
@@ -58,6 +61,8 @@ class FakeBrain:
                     yield TextDelta(step) if isinstance(step, str) else step
             done = True
             yield Finished("stop")
+            if self._lingers is not None:
+                await self._lingers.wait()
         finally:
             self.live -= 1
             if not done:

@@ -51,7 +51,7 @@ async def until(what: str, condition: Callable[[], Awaitable[T | None]]) -> T:
     """Wait until another process's state is as wished; what that yields."""
     try:
         async with asyncio.timeout(HANG_GUARD_S):
-            while not (found := await condition()):
+            while not (found := await condition()):  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(_POLL_S)
             return found
     except TimeoutError:
@@ -117,6 +117,21 @@ class Talk:
         async with asyncio.timeout(HANG_GUARD_S):
             await self.call.hears(after=spoken.speech_ended_at)
         return await self.logged("turn", count=answered + 1, state="ended", outcome="completed")
+
+    async def insist(self, text: str = QUESTION) -> None:
+        """Ask, and ask again after each apology, until it is answered."""
+        for _ in range(5):
+            ends = len(self.entries("turn", state="ended"))
+            await self.say(text)
+
+            async def settled(known: int = ends) -> str:
+                outcomes = [line["outcome"] for line in self.entries("turn", state="ended")[known:]]
+                return next((outcome for outcome in outcomes if outcome in {"completed", "error"}), "")
+
+            if await until("an answer or an apology", settled) == "completed":
+                return
+            await self.silence()
+        raise AssertionError(f"nothing was answered; the log has {self.entries()}")
 
     async def hang_up(self) -> float:
         """Put the receiver down; when that was."""
@@ -238,6 +253,10 @@ class House:
                 *options,
             ],
         )
+
+    def channel(self, name: str) -> grpc.aio.Channel:
+        """The house's own channel to a service."""
+        return self._channels[name]
 
     @property
     def conversation(self) -> conv_grpc.ConversationAsyncStub:

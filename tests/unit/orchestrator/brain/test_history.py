@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.brain import Message, ToolCall, estimate_tokens, fit_history
-from orchestrator.brain.history import message_tokens, newest_turn, split_turns
+from orchestrator.brain import BrainRequest, BrainSettings, Message, ToolCall, estimate_tokens, fit_history
+from orchestrator.brain.history import fold_opening, message_tokens, newest_turn, split_turns
+from orchestrator.brain.question import messages_to_send
 
 SYSTEM = Message("system", "Be brief.")
 GREETING = Message("assistant", "Hello!")
@@ -83,3 +84,21 @@ def test_a_stateful_brain_gets_the_newest_turn_with_the_context_before_the_calle
 
 def test_a_stateful_brain_gets_a_tools_answer_with_its_turn() -> None:
     assert newest_turn((*FIRST, *TOOL[:3])) == TOOL[:3]
+
+
+def test_a_greeting_is_told_in_the_system_message_so_that_the_caller_comes_first() -> None:
+    opened = Message("system", "Be brief.\n\nYou opened the call with: Hello!")
+    assert fold_opening((SYSTEM, GREETING, *LAST)) == (opened, *LAST)
+    assert fold_opening((GREETING, *LAST)) == (Message("system", "You opened the call with: Hello!"), *LAST)
+
+
+def test_a_conversation_that_the_caller_began_is_left_alone() -> None:
+    assert fold_opening((SYSTEM, *FIRST, *LAST)) == (SYSTEM, *FIRST, *LAST)
+    assert fold_opening(()) == ()
+
+
+def test_the_model_never_reads_an_assistant_before_the_caller() -> None:
+    request = BrainRequest(messages=(GREETING, *FIRST, *LAST), call_id="c", turn_id=2)
+    settings = BrainSettings(preset="none", base_url="http://brain/v1", model="m", system_prompt="Be brief.")
+    roles = [message.role for message in messages_to_send(request, settings)]
+    assert roles == ["system", "user", "assistant", "user"]

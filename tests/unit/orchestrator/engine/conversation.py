@@ -5,6 +5,8 @@ Speech and silence advance the clock; what the engine asks for is collected, and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -47,8 +49,11 @@ class VirtualCall:
     stt_ms: float = 0.0
     """How long after a finalize its final comes."""
     now_ms: float = 0.0
+    behind_ms: float = 0.0
+    """How far the caller's media time lies behind the clock."""
     done: list[tuple[float, Action]] = field(default_factory=list)
     _answers: list[tuple[float, FinalHeard]] = field(default_factory=list)
+    _at_once: bool = False
 
     def __post_init__(self) -> None:
         self.engine = TurnEngine(self.settings, load_cues("en"), speculate=self.speculate)
@@ -84,13 +89,30 @@ class VirtualCall:
 
     def _windows(self, ms: float, probability: float, level_dbfs: float) -> None:
         for _ in range(round(ms / WINDOW_MS)):
-            self.pass_until(self.now_ms + WINDOW_MS)
-            self.tell(SpeechWindow(self.now_ms, self.now_ms, probability, level_dbfs))
+            if self._at_once:
+                self.behind_ms -= WINDOW_MS
+            else:
+                self.pass_until(self.now_ms + WINDOW_MS)
+            self.tell(SpeechWindow(self.now_ms, self.now_ms - self.behind_ms, probability, level_dbfs))
             self._answer()
 
     def wait(self, ms: float) -> None:
-        """Time passes without any window: the line has stalled."""
+        """Time passes without any window, and none comes later: what was said meanwhile is lost or there was none."""
         self.pass_until(self.now_ms + ms)
+
+    def stall(self, ms: float) -> None:
+        """Time passes without any window; the caller's media time stands still with it."""
+        self.pass_until(self.now_ms + ms)
+        self.behind_ms += ms
+
+    @contextmanager
+    def late(self, ms: float) -> Iterator[None]:
+        """What the caller does within the block reaches us all at once, after so long without anything."""
+        self.pass_until(self.now_ms + ms)
+        self.behind_ms += ms
+        self._at_once = True
+        yield
+        self._at_once = False
 
     def pass_until(self, until_ms: float) -> None:
         """Let timers and recogniser do their work up to a moment."""

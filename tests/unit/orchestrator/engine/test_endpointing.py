@@ -216,3 +216,68 @@ def test_a_line_that_stalls_on_a_hint_of_speech_holds_nothing_up_for_ever() -> N
     assert call.asked() == []
     call.wait(1000)
     assert call.asked() == ["i would like to"]
+
+
+def test_a_line_that_stalls_in_mid_word_ends_nothing() -> None:
+    call = VirtualCall()
+    call.begin()
+    call.speech(480)
+    call.stall(3000)
+    call.speech(480)
+    call.silence(512)
+    assert len(call.all_of(BeginUtterance)) == 1
+    assert len(call.all_of(Finalize)) == 1
+    assert call.asked() == ["what time is it"]
+    assert committed_after(call) == pytest.approx(220, abs=1)
+
+
+@pytest.mark.parametrize("heard_ms", [32, 96, 128, 160])
+@pytest.mark.parametrize("late_ms", [100, 300, 900])
+def test_a_stall_in_a_pause_counts_as_no_silence(heard_ms: int, late_ms: int) -> None:
+    call = VirtualCall(hears="what is seven plus five")
+    call.begin()
+    call.speech(480)
+    call.silence(heard_ms)
+    call.stall(late_ms)
+    assert call.all_of(CommitReply) == []
+    call.speech(480)
+    assert call.all_of(CommitReply) == []
+    call.silence(512)
+    assert len(call.all_of(BeginUtterance)) == 1
+    assert call.asked() == ["what is seven plus five"]
+
+
+@pytest.mark.parametrize("late_ms", [96, 320, 960])
+def test_what_comes_in_a_burst_after_a_stall_is_heard_before_anything_is_decided(late_ms: int) -> None:
+    call = VirtualCall()
+    call.begin()
+    call.speech(480)
+    call.silence(160)
+    with call.late(late_ms):
+        call.silence(32)
+        call.speech(late_ms - 32)
+    assert call.all_of(CommitReply) == []
+    call.silence(512)
+    assert len(call.all_of(BeginUtterance)) == 1
+    assert committed_after(call) == pytest.approx(220, abs=1)
+
+
+def test_silence_that_comes_in_a_burst_is_silence_at_once() -> None:
+    call = VirtualCall()
+    call.begin()
+    call.speech(480)
+    call.silence(64)
+    with call.late(320):
+        call.silence(320)
+    assert call.asked() == ["what time is it"]
+
+
+def test_a_transcript_that_comes_during_a_stall_decides_nothing() -> None:
+    call = VirtualCall(stt_ms=400)
+    call.begin()
+    call.speech(480)
+    call.silence(160)
+    call.stall(900)
+    assert call.asked() == []
+    call.speech(320)
+    assert call.asked() == []

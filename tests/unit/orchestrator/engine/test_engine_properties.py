@@ -36,6 +36,7 @@ STEPS = st.lists(
         st.tuples(st.just("silence"), st.sampled_from([32, 160, 320, 960, 3000, 9000])),
         st.tuples(st.just("lingering"), st.sampled_from([32, 96])),
         st.tuples(st.just("wait"), st.sampled_from([20, 500, 1500])),
+        st.tuples(st.just("stall"), st.sampled_from([20, 500, 1500])),
         st.tuples(st.just("hears"), TEXTS),
         st.tuples(st.just("deaf"), st.just(0)),
         st.tuples(st.just("partial"), TEXTS),
@@ -59,7 +60,7 @@ def play(call: VirtualCall, steps: list[tuple[str, object]]) -> None:
         candidate, playout = call.engine.ids.candidate, call.engine.ids.playout
         number = value if isinstance(value, int) else 0
         match name:
-            case "speech" | "silence" | "lingering" | "wait":
+            case "speech" | "silence" | "lingering" | "wait" | "stall":
                 getattr(call, name)(number)
             case "hears":
                 call.hears = str(value)

@@ -178,3 +178,12 @@ def test_an_unknown_language_is_cut_too() -> None:
         "Saluton al vi,",
         "kara amiko. Kiel vi fartas hodiau?",
     ]
+
+
+def test_a_whole_sentence_before_an_unfinished_one_is_settled_alone() -> None:
+    chunker = SpeechChunker("en")
+    assert chunker.push("Yes. But not") == []
+    (first,) = chunker.settle()
+    assert (first.spoken, first.written_end) == ("Yes.", 5)
+    assert chunker.settle() == []
+    assert [segment.spoken for segment in (*chunker.push(" today."), *chunker.finish())] == ["But not today."]
