@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any
 
 
-class Enum(Protocol):
-    """A generated enum, as protobuf wraps it."""
-
-    def Name(self, number: int) -> str:  # noqa: N802 - protobuf's name
-        """The name of a known value; ValueError for an unknown one."""
-
-
-def enum_name(enum: Enum, number: int, prefix: str = "") -> str:
+def enum_name(enum: Any, number: int, prefix: str = "") -> str:
     """The value's name without its prefix, in lower case; the number where this version has no name for it.
+
+    ``enum`` is a generated enum, which protobuf's stubs type as a class and which at run time is a wrapper.
 
     Enums of proto3 are open: a value from a newer version of the contract arrives as it was sent, and must not end a
     call because it is written to a log.
     """
     try:
-        return enum.Name(number).removeprefix(prefix).lower()
+        name: str = enum.Name(number)
     except ValueError:
         return str(number)
+    return name.removeprefix(prefix).lower()

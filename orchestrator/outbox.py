@@ -18,11 +18,15 @@ class OutboxFullError(Exception):
 
 
 class Outbox:
-    """Messages to the gateway in order. After ``clear`` nothing of the cleared playouts is ever written again."""
+    """Messages to the gateway in order. After ``clear`` nothing of the cleared playouts is ever written again.
+
+    What is put by ``put_later`` is written when nothing else waits: no caller hears a checkpoint.
+    """
 
     def __init__(self, write: Callable[[AgentEvent], Awaitable[None]]) -> None:
         self._write = write
         self._waiting: deque[tuple[AgentEvent, Callable[[], None] | None]] = deque()
+        self._later: deque[AgentEvent] = deque()
         self._more = asyncio.Event()
         self._cleared = 0
         self._closing = False
@@ -40,6 +44,24 @@ class Outbox:
         self._waiting.append((event, on_written))
         self._more.set()
 
+    def put_later(self, event: AgentEvent) -> None:
+        """Append a message that every other one may overtake; those put so keep their order.
+
+        Raises:
+            OutboxFullError: far too many wait.
+        """
+        if self._closing:
+            return
+        if len(self._later) >= MAX_WAITING:
+            raise OutboxFullError("the gateway does not read its stream")
+        self._later.append(event)
+        self._more.set()
+
+    def urge(self) -> None:
+        """Let what was put later overtake nothing, but be overtaken no more."""
+        self._waiting.extend((event, None) for event in self._later)
+        self._later.clear()
+
     def clear(self, through_playout_id: int) -> None:
         """Drop what waits of this playout and lower ones, and send the clear before anything else."""
         if through_playout_id <= self._cleared or self._closing:
@@ -53,6 +75,7 @@ class Outbox:
         """Write what waits, then ``last``, then no more."""
         if self._closing:
             return
+        self.urge()
         if last is not None:
             self._waiting.append((last, None))
         self._closing = True
@@ -61,12 +84,12 @@ class Outbox:
     async def run(self) -> None:
         """Write until closed and empty."""
         while True:
-            while not self._waiting:
+            while not self._waiting and not self._later:
                 if self._closing:
                     return
                 self._more.clear()
                 await self._more.wait()
-            event, on_written = self._waiting.popleft()
+            event, on_written = self._waiting.popleft() if self._waiting else (self._later.popleft(), None)
             await self._write(event)
             if on_written is not None:
                 on_written()

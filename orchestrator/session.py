@@ -53,7 +53,7 @@ LAST_WORDS_S = 2.0
 _MAX_LEAD_MS = 5000.0
 _KEPT_BY_GATEWAY_MS = 60_000.0
 # A timer that fires this late tells that the process was held up, and that much sound may lie unread: it is read first.
-_HELD_UP_S = 0.1
+_HELD_UP_MS = 100.0
 _READ_FIRST_S = 0.03
 
 Read = Callable[[], Awaitable[conv.CallEvent | None]]
@@ -173,6 +173,7 @@ class Session:
         """Tell the gateway that this server goes down."""
         if not self._ended:
             self._work.checkpoint()
+            self._outbox.urge()
             going = conv.GoAway(within=duration_of(within_s * 1000.0), reason="the server is going down")
             self._outbox.put(conv.AgentEvent(go_away=going))
 
@@ -294,8 +295,8 @@ class Session:
         self._timer = None if deadline is None else self._loop.call_at(self._began + deadline / 1000.0, self._tick)
 
     def _tick(self) -> None:
-        late_s = self._now_ms() / 1000.0 - (self._deadline_ms or 0.0) / 1000.0
-        if late_s >= _HELD_UP_S and not self._catching_up:
+        held_up = self._deadline_ms is not None and self._now_ms() - self._deadline_ms >= _HELD_UP_MS
+        if held_up and not self._catching_up:
             self._catching_up = True
             self._timer = self._loop.call_later(_READ_FIRST_S, self._tick)
             return

@@ -128,7 +128,7 @@ class TurnWork:
             last_playout_id=self._ids.playout,
             state=dump(memory),
         )
-        call.send(conv.AgentEvent(checkpoint=checkpoint))
+        call.outbox.put_later(conv.AgentEvent(checkpoint=checkpoint))
 
     # --------------------------------------------------------------------------------------------------------- inside
 

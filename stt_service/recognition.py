@@ -71,6 +71,7 @@ class Recognition:
         self._telemetry = telemetry
         self._on_final = on_final
         self._partials = request.partials and engine.info.partials
+        self._wants_word_times = request.word_times
         self._partial: Partial | None = None
         self._question: _Question | None = None
         self._news = asyncio.Event()
@@ -177,7 +178,7 @@ class Recognition:
             span.set_attribute(semconv.VOICE_QUEUE_MS, round(1000 * transcript.queue_s))
             if transcript.language:
                 span.set_attribute(semconv.VOICE_LANGUAGE, transcript.language)
-            await write(stt_pb2.RecognizeResponse(final=self._final_message(question.finalize_id, transcript)))
+            await write(stt_pb2.RecognizeResponse(final=self._final_message(question, transcript)))
         self._on_final(1000 * (time.monotonic() - question.asked_at))
 
     def _partial_message(self, partial: Partial) -> stt_pb2.Partial:
@@ -188,18 +189,20 @@ class Recognition:
             audio_end=_duration(partial.audio_end_s),
         )
 
-    def _final_message(self, finalize_id: int, transcript: Transcript) -> stt_pb2.Final:
+    def _final_message(self, question: _Question, transcript: Transcript) -> stt_pb2.Final:
         return stt_pb2.Final(
-            finalize_id=finalize_id,
+            finalize_id=question.finalize_id,
             text=transcript.text,
             language=transcript.language,
             confidence=transcript.confidence,
             words=self._word_times(transcript.words),
-            audio_end=_duration(transcript.audio_end_s),
+            audio_end=_duration(question.audio_s),
             language_confidence=transcript.language_confidence,
         )
 
     def _word_times(self, words: tuple[Word, ...]) -> list[audio_pb2.WordTime]:
+        if not self._wants_word_times:
+            return []
         rate_hz = self._hearing.rate_hz
         return [
             audio_pb2.WordTime(

@@ -1,7 +1,8 @@
 """How do we know that the caller has finished?
 
-Silence is counted from the acoustic end of speech, and in media time: sound that is late is not silence. After ``finalize_after_ms`` of it the recogniser is asked for its
-best transcript; how much longer to wait depends on what the transcript looks like.
+Silence is counted from the acoustic end of speech, and in media time: sound that is late is not silence. After
+``finalize_after_ms`` of it the recogniser is asked for its best transcript; how much longer to wait depends on what
+the transcript looks like.
 """
 
 from __future__ import annotations

@@ -17,9 +17,7 @@ class FakeBrain:
     ended before their script did. The stream stays open behind the last word until ``lingers`` is set, if given.
     """
 
-    def __init__(
-        self, *scripts: Script, speculation_safe: bool = False, lingers: asyncio.Event | None = None
-    ) -> None:
+    def __init__(self, *scripts: Script, speculation_safe: bool = False, lingers: asyncio.Event | None = None) -> None:
         self.scripts = scripts or (("It is noon.",),)
         self.requests: list[BrainRequest] = []
         self.closed = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -237,3 +238,21 @@ async def test_a_voice_that_fails_ends_the_turn_as_an_error_and_the_call_goes_on
         await call.hang_up()
         assert failed.outcome == conv.TURN_OUTCOME_ERROR
         assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
+
+
+@async_test
+async def test_sound_that_came_while_the_process_was_held_up_is_heard_before_anything_is_decided() -> None:
+    stt = FakeStt(["what is seven plus five"])
+    async with conversations(FakeBrain(), stt) as service, service.call() as call:
+        await call.answer_greeting()
+        await call.say(800)
+        await call.be_silent(160)
+        sending = [asyncio.create_task(call.say(400))]
+        await asyncio.sleep(0)
+        time.sleep(1.2)  # noqa: ASYNC251 - longer than a line may stall
+        await asyncio.gather(*sending)
+        await call.be_silent(400)
+        ended = await call.turn(1, conv.TURN_STATE_ENDED)
+        await call.hang_up()
+        assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
+        assert [e.turn.turn_id for e in call.events if e.HasField("turn")][-1] == 1, "it was one utterance"

@@ -89,7 +89,7 @@ async def test_a_question_that_was_never_answered_is_asked_by_the_successor() ->
             await call.answer_greeting()
             await call.ask()
             await call.turn(1, conv.TURN_STATE_COMMITTED)
-            await call.until(lambda e: e.HasField("checkpoint"))
+            await call.until(lambda e: e.checkpoint.last_turn_id == 1)
             start = resumed(call)
         await service.slots.wait_idle()
         async with service.call(start) as call:

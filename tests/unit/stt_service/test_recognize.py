@@ -297,7 +297,10 @@ async def test_a_silent_client_loses_its_slot() -> None:
     async with serving(FakeEngine(), SttSettings(idle_timeout_s=0.05)) as service:
         call = service.stub.Recognize()
         await call.write(config())
-        assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert (await response(call)).HasField("ready")
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await call.read()
+        assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await service.slots.wait_idle()
 
 

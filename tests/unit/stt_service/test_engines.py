@@ -1,0 +1,87 @@
+"""Which engine listens, and what is said when the one that was named is not here."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import structlog.testing
+
+from servicekit.startup import StartupError
+from stt_service import engines
+from stt_service.engines import choose_engine
+from stt_service.engines.whisper.files import find_model, whisper_missing
+from stt_service.settings import SttSettings, WhisperSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def absent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a package look as if it were not installed."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None if wanted == name else real(wanted))
+
+
+def test_auto_takes_pocketsphinx_where_there_is_no_model_and_says_so_once(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logs:
+        engine = choose_engine(SttSettings(whisper=WhisperSettings(model_dir=tmp_path)))
+    assert type(engine).__name__ == "PocketsphinxEngine"
+    (line,) = logs
+    assert line["log_level"] == "warning"
+    for needed in ("pocketsphinx", str(tmp_path), "stt.whisper.model", "stt.engine"):
+        assert needed in line["event"]
+
+
+@pytest.mark.heavy
+def test_auto_takes_faster_whisper_where_its_model_is(tmp_path: Path) -> None:
+    (tmp_path / "faster-whisper-base").mkdir()
+    with structlog.testing.capture_logs() as logs:
+        engine = choose_engine(SttSettings(whisper=WhisperSettings(model_dir=tmp_path, device="cpu")))
+    assert type(engine).__name__ == "WhisperEngine"
+    assert not logs
+
+
+def test_auto_says_when_faster_whisper_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent("faster_whisper", monkeypatch)
+    assert "stt-whisper" in whisper_missing(WhisperSettings())
+
+
+def test_the_engine_that_was_named_is_never_replaced_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StartupError, match=r"stt\.whisper\.model"):
+        choose_engine(SttSettings(engine="faster-whisper", whisper=WhisperSettings(model_dir=tmp_path)))
+    absent("pocketsphinx", monkeypatch)
+    with pytest.raises(StartupError, match="extra `stt`"):
+        choose_engine(SttSettings(engine="pocketsphinx"))
+
+
+def test_a_model_is_found_as_a_folder_or_by_name(tmp_path: Path) -> None:
+    for name in ("tiny", "faster-whisper-small"):
+        (tmp_path / name).mkdir()
+    by_name = {name: find_model(WhisperSettings(model=name, model_dir=tmp_path)) for name in ("tiny", "small", "large")}
+    assert by_name == {"tiny": tmp_path / "tiny", "small": tmp_path / "faster-whisper-small", "large": None}
+    assert find_model(WhisperSettings(model=str(tmp_path / "tiny"))) == tmp_path / "tiny"
+
+
+def test_no_engine_is_imported_that_is_not_chosen() -> None:
+    program = (
+        "import sys; from stt_service import SttSettings; from stt_service.engines import choose_engine;"
+        "early = {'pocketsphinx', 'faster_whisper', 'ctranslate2'} & set(sys.modules);"
+        "choose_engine(SttSettings(engine='pocketsphinx'));"
+        "late = {'faster_whisper', 'ctranslate2', 'torch', 'tokenizers'} & set(sys.modules);"
+        "sys.exit(f'{early} {late}' if early or late else 0)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert engines.choose_engine is choose_engine
