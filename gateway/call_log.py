@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from google.protobuf.duration_pb2 import Duration
 
-from gateway.enum_names import enum_name
 from parley.conversation.v1 import conversation_pb2 as conv
+from servicekit.enum_names import enum_name
 from servicekit.logs import get_logger
 
 # Lines waiting for the disk, over all calls; a call makes about five a second.

@@ -17,7 +17,6 @@ from gateway.call_memory import CallMemory
 from gateway.caller_audio import CallerTape, SpeedCap
 from gateway.calls import Call, Next
 from gateway.conversation import Conversation, ConversationEnd
-from gateway.enum_names import enum_name
 from gateway.line import CallerSpoke, KeyPressed, Line, LineClose, LineEvent, LineStopped, MarkEchoed
 from gateway.media_time import duration
 from gateway.observing import GatewayMetrics, PlaybackSpans, trace_of
@@ -26,6 +25,7 @@ from gateway.settings import GatewaySettings
 from parley.conversation.v1 import conversation_pb2 as conv
 from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
 from servicekit.audio import MULAW_8K
+from servicekit.enum_names import enum_name
 from servicekit.logs import bind_call, get_logger
 from servicekit.telemetry import Telemetry
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -39,8 +40,9 @@ class RecognitionOptions:
     fmt: audio_pb2.AudioFormat
     languages: tuple[str, ...]
     hotwords: tuple[str, ...] = ()
-    attempts: int = 3
-    retry_pause_s: float = 0.1
+    patience_s: float = 8.0
+    """How long to look for a server that serves the utterance, from the first that failed it."""
+    retry_pause_s: float = 0.2
     max_utterance_ms: float = 120_000.0
 
 
@@ -56,7 +58,9 @@ class Recognition:
     prompt: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     """Of the RPC's span."""
+    clock: Callable[[], float] = time.monotonic
     log: UtteranceLog = field(init=False)
+    _answered_since_failure: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         fmt = self.options.fmt
@@ -68,15 +72,19 @@ class Recognition:
         """Recognise until the log is finished and answered. Cancelling it cancels the RPC at once.
 
         Raises:
-            RecognitionError: every attempt failed.
+            RecognitionError: no server could be found in time, or one refused for a reason that will not change.
         """
-        for attempt in range(1, self.options.attempts + 1):
-            code = await self._attempt()
-            if code is None:
-                return
-            if code not in _WORTH_ANOTHER_TRY or attempt == self.options.attempts:
-                raise RecognitionError(f"speech to text ended with {code.name} at attempt {attempt}")
-            log.warning("recognition interrupted, replaying the utterance", code=code.name, attempt=attempt)
+        give_up_at: float | None = None
+        while (code := await self._attempt()) is not None:
+            now = self.clock()
+            # The audio is kept, so time is all that a restarted or another server needs; a run of failures that is
+            # interrupted by a healthy stretch begins anew.
+            if give_up_at is None or self._answered_since_failure:
+                give_up_at = now + self.options.patience_s
+            self._answered_since_failure = False
+            if code not in _WORTH_ANOTHER_TRY or now >= give_up_at:
+                raise RecognitionError(f"speech to text ended with {code.name}")
+            log.warning("recognition interrupted, replaying the utterance", code=code.name)
             await asyncio.sleep(self.options.retry_pause_s)
 
     async def _attempt(self) -> grpc.StatusCode | None:
@@ -97,6 +105,7 @@ class Recognition:
         try:
             while isinstance(response := await call.read(), stt_pb2.RecognizeResponse):
                 answered = response.WhichOneof("message") == "final" and response.final.finalize_id == 0
+                self._answered_since_failure = True
                 self.on_response(response)
             code = await call.code()
         except grpc.aio.AioRpcError as error:

@@ -33,6 +33,7 @@ from parley.stt.v1 import stt_pb2_grpc
 from parley.tts.v1 import tts_pb2_grpc
 from servicekit.audio import MULAW_8K, describe, pcm, same_format
 from servicekit.channels import open_channel
+from servicekit.enum_names import enum_name
 from servicekit.errors import Reason, abort
 from servicekit.logs import bind_call, get_logger
 from servicekit.process import Process
@@ -161,7 +162,11 @@ class ConversationServicer(conv_grpc.ConversationServicer):
                 write=context.write,
             )
             self._live[start.call_id] = session
-            log.info("call begins", direction=conv.Direction.Name(start.direction), resumed=start.HasField("resume"))
+            log.info(
+                "call begins",
+                direction=enum_name(conv.Direction, start.direction, "DIRECTION_"),
+                resumed=start.HasField("resume"),
+            )
             try:
                 reason = await session.run()
             except asyncio.CancelledError:
@@ -173,7 +178,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
             except OutboxFullError as error:
                 log.warning("the gateway does not read its stream")
                 await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, Reason.CAPACITY, str(error))
-            log.info("call ends", reason=conv.EndReason.Name(reason))
+            log.info("call ends", reason=enum_name(conv.EndReason, reason, "END_REASON_"))
 
     async def _prepare_prompts(self, language: str) -> None:
         services = self._services

@@ -49,6 +49,8 @@ DEFAULT_AHEAD_MS = 1000.0
 HANG_UP_WITHIN_S = 10.0
 # How long the last messages may take to be written to a gateway that is still there.
 LAST_WORDS_S = 2.0
+# How long a gateway may take to play what waits and to end its side after ours.
+GATEWAY_ENDS_WITHIN_S = 5.0
 # Sound that comes faster than real time by more than this is not fed on (a peer that floods).
 _MAX_LEAD_MS = 5000.0
 _KEPT_BY_GATEWAY_MS = 60_000.0
@@ -120,7 +122,7 @@ class Session:
                 fmt=caller_format,
                 languages=settings.stt.languages or (language,),
                 hotwords=settings.stt.hotwords,
-                attempts=settings.stt.attempts,
+                patience_s=settings.stt.patience_s,
                 retry_pause_s=settings.stt.retry_pause_ms / 1000.0,
                 max_utterance_ms=settings.endpointing.max_utterance_ms * 1.5,
             ),
@@ -153,12 +155,14 @@ class Session:
                 self._group = group
                 writer = group.create_task(self._outbox.run(), name="outbox")
                 self._ready()
-                self._spawn(self._read_all(), "reader")
+                reader = self._spawn(self._read_all(), "reader")
                 self._spawn(self._watch_line(), "line watchdog")
                 reason = await self._over
                 self._end_turns()
                 self._outbox.close(conv.AgentEvent(end=conv.AgentEnd(reason=reason)))
                 await asyncio.wait({writer}, timeout=LAST_WORDS_S)
+                # A stream that ends under a gateway's write looks broken to it, our `end` unread. So it ends first.
+                await asyncio.wait({reader}, timeout=GATEWAY_ENDS_WITHIN_S)
                 writer.cancel()
                 for task in self._tasks:
                     task.cancel()

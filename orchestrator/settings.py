@@ -18,9 +18,10 @@ class SttSettings(SettingsModel):
     languages: tuple[str, ...] = ()
     # Words and names that callers are likely to say.
     hotwords: tuple[str, ...] = ()
-    # Tries in all for one utterance; each replays it from its start, to another replica where there is one.
-    attempts: int = Field(default=3, ge=1, le=10)
-    retry_pause_ms: float = Field(default=100, ge=0)
+    # How long to look for a server when the one that heard an utterance dies; each try replays the utterance from its
+    # start, to another replica where there is one. A restart takes seconds.
+    patience_s: float = Field(default=8.0, ge=0, le=60)
+    retry_pause_ms: float = Field(default=200, ge=10)
 
 
 class TtsSettings(SettingsModel):

@@ -47,6 +47,8 @@ class Utterance:
     """When, monotonic, it reached the longest allowed length and was finalized in mid-speech."""
     candidates: int = 0
     """Speculative replies begun on it."""
+    failed: bool = False
+    """Whether no recogniser will say any more about it."""
 
     @property
     def settled(self) -> bool:
@@ -82,6 +84,8 @@ class Utterance:
 
 def wait_for(utterance: Utterance, settings: EndpointingSettings, cues: Cues) -> float:
     """Silence, in ms from the acoustic end of speech, after which the turn is decided as things stand."""
+    if utterance.failed:
+        return settings.complete_ms
     if utterance.settled:
         if utterance.forced_at_ms is not None:
             return 0.0

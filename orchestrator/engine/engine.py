@@ -81,7 +81,7 @@ class TurnEngine:
         if utterance is not None and utterance.ended_ms is not None and self._holding_for_hint():
             due.append(self._clock.stalled_at_ms)
         elif utterance is not None and utterance.ended_ms is not None:
-            if not utterance.finalize_valid:
+            if not utterance.finalize_valid and not utterance.failed:
                 wait = self._settings.endpointing.finalize_after_ms
                 due.append(self._clock.deadline(utterance.ended_ms, wait))
             due.append(self._clock.deadline(utterance.ended_ms, self._wait_for(utterance)))
@@ -116,7 +116,8 @@ class TurnEngine:
                     utterance.end_of_turn = probability
             case events.RecognitionFailed(turn_id=turn_id):
                 if utterance := self._open(turn_id):
-                    self._recognition_failed(utterance)
+                    # Nobody is told in mid-speech that they were not understood.
+                    utterance.failed = True
             case events.ReplyContent(candidate_id=candidate_id):
                 answering.content(candidate_id, self._now)
             case events.ReplyWritten(candidate_id=candidate_id, silent=silent):
@@ -237,13 +238,20 @@ class TurnEngine:
             if utterance.forced_at_ms is None:
                 if self._gate.now_ms - utterance.began_ms >= settings.max_utterance_ms:
                     utterance.forced_at_ms = self._now
-                    self._finalize(utterance)
+                    if utterance.failed:
+                        self._recognition_failed(utterance)
+                    else:
+                        self._finalize(utterance)
             elif utterance.settled or self._due(utterance.forced_at_ms + settings.cap_ms):
                 self._decide(utterance)
             return
         if self._holding_for_hint():
             return
         silence = self._clock.silence_ms(utterance.ended_ms, self._now) + _EPSILON_MS
+        if utterance.failed:
+            if silence >= self._wait_for(utterance):
+                self._recognition_failed(utterance)
+            return
         if not utterance.finalize_valid and silence >= settings.finalize_after_ms:
             self._finalize(utterance)
         if silence >= self._wait_for(utterance):

@@ -330,8 +330,8 @@ async def test_row_68_stt_told_to_stop_finishes_its_utterances_first(house: Hous
         assert (await held.read()).HasField("final")
         assert await held.code() is grpc.StatusCode.OK
         await stopping.over()
-        # What is said before the orchestrator has found the successor costs an apology.
-        await talk.insist()
+        # What is said before the orchestrator has found the successor is kept and replayed to it.
+        await talk.ask()
         await talk.hang_up()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable
@@ -69,7 +70,8 @@ class Talker:
             record.interruptions_missed += 1
             return
         record.barge_in_ms.append((cleared_at - spoken.speech_started_at) * 1000)
-        await self._answer(call, record, spoken, silent_since=cleared_at)
+        # What arrived together with the `clear` came before it.
+        await self._answer(call, record, spoken, silent_since=math.nextafter(cleared_at, math.inf))
 
     async def _clear(self, call: Call, spoken: Spoken) -> float | None:
         """When the `clear` for an interruption arrived; None when it did not within a second of its end."""

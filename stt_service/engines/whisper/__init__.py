@@ -1,0 +1,1 @@
+"""The real recogniser: faster-whisper with a model from disk."""

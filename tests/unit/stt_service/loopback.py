@@ -159,11 +159,23 @@ async def recognize(
 
 
 async def refused(
-    stub: stt_pb2_grpc.SpeechToTextAsyncStub, messages: Sequence[stt_pb2.RecognizeRequest]
+    stub: stt_pb2_grpc.SpeechToTextAsyncStub,
+    messages: Sequence[stt_pb2.RecognizeRequest],
+    *,
+    half_close: bool = False,
 ) -> grpc.aio.AioRpcError:
-    """Send messages that must be refused; give the error."""
+    """Send messages, of which none before the last must be refused; give the error.
+
+    What a client writes after it was refused, its half-close too, may end the call with an INTERNAL of its own making
+    before it reads the server's status.
+    """
+    call = stub.Recognize()
+    for message in messages:
+        await call.write(message)
+    if half_close:
+        await call.done_writing()
     try:
-        async for _ in stub.Recognize(iter(messages)):
+        while isinstance(await call.read(), stt_pb2.RecognizeResponse):
             pass
     except grpc.aio.AioRpcError as error:
         return error

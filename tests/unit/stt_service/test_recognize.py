@@ -194,7 +194,7 @@ async def test_a_language_that_the_model_lacks_is_refused_and_its_slot_given_bac
 async def test_audio_beyond_the_longest_utterance_is_refused() -> None:
     engine = FakeEngine()
     async with serving(engine, SttSettings(max_utterance_s=2.5)) as service:
-        error = await refused(service.stub, [config(), *[audio(SECOND)] * 3, FINISH])
+        error = await refused(service.stub, [config(), *[audio(SECOND)] * 3])
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert reason_of(error) == Reason.AUDIO_TOO_LONG
         assert "stt.max_utterance_s" in (error.details() or "")
@@ -208,7 +208,7 @@ async def test_a_message_of_a_megabyte_is_taken_and_a_larger_one_refused() -> No
     async with serving(FakeEngine()) as service:
         heard = await recognize(service.stub, [config(), audio(bytes(1_000_000)), FINISH])
         assert heard.text == "1000000"
-        error = await refused(service.stub, [config(), audio(bytes(5 << 20)), FINISH])
+        error = await refused(service.stub, [config(), audio(bytes(5 << 20))])
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert reason_of(error) == Reason.MESSAGE_TOO_LARGE
         assert (await recognize(service.stub, [config(), FINISH])).text == "0"
@@ -220,7 +220,7 @@ async def test_one_utterance_more_than_the_capacity_is_refused_until_one_ends() 
         call = service.stub.Recognize()
         await call.write(config())
         assert (await response(call)).HasField("ready")
-        error = await refused(service.stub, [config(), FINISH])
+        error = await refused(service.stub, [config()])
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert reason_of(error) == Reason.CAPACITY
         info = await service.stub.GetInfo(stt_pb2.GetInfoRequest())
@@ -255,12 +255,12 @@ async def test_a_cancelled_utterance_is_busy_until_the_engine_lets_go() -> None:
 async def test_a_stream_that_ends_without_finish_is_a_cancellation() -> None:
     engine = FakeEngine(slow=True)
     async with serving(engine) as service:
-        error = await refused(service.stub, [config(), audio(SECOND)])
+        error = await refused(service.stub, [config(), audio(SECOND)], half_close=True)
         assert error.code() is grpc.StatusCode.CANCELLED
         await service.slots.wait_idle()
         assert engine.utterances[0].cancelled.is_set()
         assert not engine.utterances[0].questions  # nobody waited for a text
-        assert (await refused(service.stub, [])).code() is grpc.StatusCode.CANCELLED
+        assert (await refused(service.stub, [], half_close=True)).code() is grpc.StatusCode.CANCELLED
 
 
 @async_test

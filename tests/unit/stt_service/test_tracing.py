@@ -52,7 +52,7 @@ async def test_a_failed_and_a_cancelled_utterance_read_so() -> None:
     exporter = InMemorySpanExporter()
     engine = FakeEngine(fails=True)
     async with serving(engine, telemetry=Telemetry.recording("parley-stt", exporter)) as service:
-        await refused(service.stub, [config(), audio(b"\xff" * 800), finalize(1), FINISH])
+        await refused(service.stub, [config(), audio(b"\xff" * 800), finalize(1)])
         failed = {span.name: span for span in exporter.get_finished_spans()}
         exporter.clear()
         call = service.stub.Recognize()

@@ -43,11 +43,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_whisper(tmp_path_factory.mktemp("models") / "small-random")
 
 
-def settings(model: Path, *, capacity: int = 2, partial_interval_ms: int = 200, **own: object) -> SttSettings:
-    whisper = WhisperSettings.model_validate({"model": str(model), "device": "cpu", "workers": 1, **GIBBERISH, **own})
-    return SttSettings(
-        engine="faster-whisper", capacity=capacity, partial_interval_ms=partial_interval_ms, whisper=whisper
-    )
+def settings(model: Path, gates: dict[str, float] = GIBBERISH, *, capacity: int = 2) -> SttSettings:
+    whisper = WhisperSettings.model_validate({"model": str(model), "device": "cpu", "workers": 1, **gates})
+    return SttSettings(engine="faster-whisper", capacity=capacity, partial_interval_ms=200, whisper=whisper)
 
 
 @async_test
@@ -168,7 +166,7 @@ GATES = {
 def test_what_the_model_may_have_invented_is_dropped(gate: dict[str, float], model: Path) -> None:
     @async_test
     async def scenario() -> None:
-        async with serving(WhisperEngine(settings(model, **gate))) as service:
+        async with serving(WhisperEngine(settings(model, {**GIBBERISH, **gate}))) as service:
             line = spoken("what is twenty one plus thirty four " * 3)
             heard = await recognize(service.stub, [config(), *in_pieces(line), FINISH])
             assert (heard.text, heard.finals[0].confidence) == ("", 0)

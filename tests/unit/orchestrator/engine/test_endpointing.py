@@ -133,12 +133,19 @@ def test_a_recogniser_that_never_answers_is_apologised_for_at_the_cap() -> None:
     assert call.outcomes() == {1: Outcome.ERROR}
 
 
-def test_a_recogniser_that_failed_is_apologised_for_at_once() -> None:
+def test_a_recogniser_that_failed_is_apologised_for_when_the_caller_has_stopped() -> None:
     call = VirtualCall(hears=None)
     call.begin()
-    call.speech(960)
+    call.speech(640)
     call.tell(RecognitionFailed(call.now_ms, 1))
+    call.speech(320)
+    assert call.all_of(Say) == []
+    assert call.all_of(Finalize) == []
+    call.silence(192)
+    assert call.all_of(Say) == []
+    call.silence(64)
     assert [say.prompt for say in call.all_of(Say)] == [Prompt.NOT_UNDERSTOOD]
+    assert call.all_of(Finalize) == []
 
 
 def test_noise_without_words_is_no_turn() -> None:
