@@ -58,7 +58,7 @@ def timings_ms(timings: conv.TurnTimings) -> dict[str, float | None]:
     return stages
 
 
-def entry(event: conv.AgentEvent) -> dict[str, Any] | None:  # noqa: PLR0911 - one for each kind of event
+def entry(event: conv.AgentEvent) -> dict[str, Any] | None:
     """What to write of an agent event; None for what is not worth a line (audio, marks, checkpoints)."""
     kind = event.WhichOneof("event")
     if kind == "transcript":

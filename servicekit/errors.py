@@ -31,6 +31,7 @@ class Reason:
     CAPACITY: Final = "CAPACITY"
     DRAINING: Final = "DRAINING"
     ENGINE_FAILED: Final = "ENGINE_FAILED"
+    IDLE: Final = "IDLE"
     BRAIN_FAILED: Final = "BRAIN_FAILED"
     CALL_ID_MISSING: Final = "CALL_ID_MISSING"
     CALL_LIVE: Final = "CALL_LIVE"

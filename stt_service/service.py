@@ -31,7 +31,7 @@ _LONGEST_PROMPT = 2000
 _REFUSALS: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (AudioTooLongError, grpc.StatusCode.INVALID_ARGUMENT, Reason.AUDIO_TOO_LONG),
     (LanguageUnsupportedError, grpc.StatusCode.INVALID_ARGUMENT, Reason.LANGUAGE_UNSUPPORTED),
-    (IdleError, grpc.StatusCode.DEADLINE_EXCEEDED, "IDLE"),
+    (IdleError, grpc.StatusCode.DEADLINE_EXCEEDED, Reason.IDLE),
     (EngineError, grpc.StatusCode.UNAVAILABLE, Reason.ENGINE_FAILED),
 )
 _REFUSED = tuple(kind for kind, _, _ in _REFUSALS)

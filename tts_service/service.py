@@ -34,7 +34,7 @@ _REFUSALS: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (TextTooLongError, grpc.StatusCode.INVALID_ARGUMENT, Reason.TEXT_TOO_LONG),
     (VoiceUnknownError, grpc.StatusCode.INVALID_ARGUMENT, Reason.VOICE_UNKNOWN),
     (LanguageUnsupportedError, grpc.StatusCode.INVALID_ARGUMENT, Reason.LANGUAGE_UNSUPPORTED),
-    (IdleError, grpc.StatusCode.DEADLINE_EXCEEDED, "IDLE"),
+    (IdleError, grpc.StatusCode.DEADLINE_EXCEEDED, Reason.IDLE),
     (EngineError, grpc.StatusCode.UNAVAILABLE, Reason.ENGINE_FAILED),
 )
 

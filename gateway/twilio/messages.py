@@ -94,7 +94,7 @@ _decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 _IGNORED = Ignored()
 
 
-def parse(text: str) -> StreamMessage:  # noqa: PLR0911 - one for each kind of message
+def parse(text: str) -> StreamMessage:
     """Decode one text frame.
 
     Raises:

@@ -119,7 +119,7 @@ class StreamProtocol:
             raise StreamRefusedError(CLOSE_PROTOCOL_ERROR, "a message before start")
         return None
 
-    def _event(self, message: StreamMessage) -> LineEvent | None:  # noqa: PLR0911 - one for each kind of message
+    def _event(self, message: StreamMessage) -> LineEvent | None:
         if isinstance(message, Started):
             raise StreamRefusedError(CLOSE_PROTOCOL_ERROR, "a second start")
         if not isinstance(message, Media | Digit | Echo | Stopped):

@@ -20,7 +20,7 @@ _DEEPEST_INDENT: Final = 64
 NOTHING: Final = Taken(0)
 
 
-def line_start(view: View) -> Taken | None:  # noqa: PLR0911 - one return per marker
+def line_start(view: View) -> Taken | None:
     """Read a marker at the beginning of a line (blanks before it are read already).
 
     `NOTHING` when there is none: the ordinary rules apply.
@@ -84,7 +84,7 @@ def line_end(view: View) -> Taken | None:
     return Taken(1, ". " if view.said.isalnum() or view.said in "%°" else " ", breaks=True)
 
 
-def _what_follows(view: View) -> str | None:  # noqa: PLR0911 - one return per kind
+def _what_follows(view: View) -> str | None:
     """What the next line is: "text", "block" (blank, or with a marker), "end"; None while it is not known."""
     at = view.at + 1
     while at < len(view.text) and view.text[at] in " \t\r" and at - view.at <= _DEEPEST_INDENT:

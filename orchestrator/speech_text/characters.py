@@ -15,7 +15,7 @@ _DROPPED: Final = frozenset(
 _JOINERS: Final = frozenset("\u200c\u200d")
 
 
-def reading(character: str, before: str) -> str:  # noqa: PLR0911 - one return per kind
+def reading(character: str, before: str) -> str:
     """How one character that is no markup reads: itself, " ", a pause, or nothing.
 
     `before` is the written character before it.

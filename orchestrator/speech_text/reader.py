@@ -71,7 +71,7 @@ class WrittenReader:
         view.at = 0
         return pieces
 
-    def _take(self) -> Taken | None:  # noqa: PLR0911 - a dispatch
+    def _take(self) -> Taken | None:
         view = self._view
         character = view.text[view.at]
         if self._fence:

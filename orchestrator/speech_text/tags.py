@@ -19,7 +19,7 @@ _SPACING_TAG: Final = re.compile(r"</?(br|p|div|li|ul|ol|tr|td|th|h[1-6]|hr|brea
 MARKUP: Final = frozenset("*_`~#[]<>|\\(){}^")
 
 
-def less_than(view: View) -> Taken | None:  # noqa: PLR0911 - one return per meaning
+def less_than(view: View) -> Taken | None:
     """A tag of HTML or SSML, a comment, an address in angle brackets, or "less than"."""
     after = view.peek()
     if after is None:

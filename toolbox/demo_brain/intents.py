@@ -40,7 +40,7 @@ class Answer:
     tool: str = ""
 
 
-def answer(said: str, told: Sequence[str], now: datetime) -> Answer:  # noqa: PLR0911 - one return per intent
+def answer(said: str, told: Sequence[str], now: datetime) -> Answer:
     """Answer the caller's words.
 
     Args:

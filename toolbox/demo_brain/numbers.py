@@ -48,7 +48,7 @@ def quotient_in_words(dividend: int, divisor: int) -> str:
     return f"{about}{minus}{in_words(int(whole))}{point}"
 
 
-def read_number(words: Sequence[str]) -> tuple[int, int] | None:  # noqa: PLR0911 - one return per form
+def read_number(words: Sequence[str]) -> tuple[int, int] | None:
     """(value, words used) of the number that a list of lower-case words begins with: 0 to 100, or digits."""
     if not words:
         return None

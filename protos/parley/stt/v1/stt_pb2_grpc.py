@@ -69,7 +69,8 @@ class SpeechToTextServicer(object):
         Status: INVALID_ARGUMENT for a message out of order or a format not listed in GetInfo (reason MESSAGE_ORDER,
         FORMAT_UNSUPPORTED, LANGUAGE_UNSUPPORTED, AUDIO_TOO_LONG); RESOURCE_EXHAUSTED when all slots are taken or a
         message is too large (reason CAPACITY, MESSAGE_TOO_LARGE); UNAVAILABLE while draining or when the engine died
-        (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED. Each carries google.rpc.ErrorInfo, domain "parley".
+        (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED when the client sends nothing for too long (reason IDLE) or its
+        own deadline passes. Each carries google.rpc.ErrorInfo, domain "parley".
 
         Example: plain utterance
         > config { format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } languages: "en" profile: PROFILE_LIVE }

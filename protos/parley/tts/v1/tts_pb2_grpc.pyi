@@ -51,8 +51,8 @@ class TextToSpeechStub:
     Status: INVALID_ARGUMENT for a message out of order, a format or voice it does not have, a text too long (reason
     MESSAGE_ORDER, FORMAT_UNSUPPORTED, VOICE_UNKNOWN, LANGUAGE_UNSUPPORTED, TEXT_TOO_LONG); RESOURCE_EXHAUSTED when
     all slots are taken or a message is too large (reason CAPACITY, MESSAGE_TOO_LARGE); UNAVAILABLE while draining or
-    when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED. Each carries google.rpc.ErrorInfo,
-    domain "parley".
+    when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED when the client sends nothing for too long
+    (reason IDLE) or its own deadline passes. Each carries google.rpc.ErrorInfo, domain "parley".
 
     Example: plain reply
       > config { voice: "en" language: "en" speed: 1 format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } }
@@ -95,8 +95,8 @@ class TextToSpeechAsyncStub(TextToSpeechStub):
     Status: INVALID_ARGUMENT for a message out of order, a format or voice it does not have, a text too long (reason
     MESSAGE_ORDER, FORMAT_UNSUPPORTED, VOICE_UNKNOWN, LANGUAGE_UNSUPPORTED, TEXT_TOO_LONG); RESOURCE_EXHAUSTED when
     all slots are taken or a message is too large (reason CAPACITY, MESSAGE_TOO_LARGE); UNAVAILABLE while draining or
-    when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED. Each carries google.rpc.ErrorInfo,
-    domain "parley".
+    when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED when the client sends nothing for too long
+    (reason IDLE) or its own deadline passes. Each carries google.rpc.ErrorInfo, domain "parley".
 
     Example: plain reply
       > config { voice: "en" language: "en" speed: 1 format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } }
@@ -142,8 +142,8 @@ class TextToSpeechServicer(metaclass=_abc_1.ABCMeta):
         Status: INVALID_ARGUMENT for a message out of order, a format or voice it does not have, a text too long (reason
         MESSAGE_ORDER, FORMAT_UNSUPPORTED, VOICE_UNKNOWN, LANGUAGE_UNSUPPORTED, TEXT_TOO_LONG); RESOURCE_EXHAUSTED when
         all slots are taken or a message is too large (reason CAPACITY, MESSAGE_TOO_LARGE); UNAVAILABLE while draining or
-        when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED. Each carries google.rpc.ErrorInfo,
-        domain "parley".
+        when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED when the client sends nothing for too long
+        (reason IDLE) or its own deadline passes. Each carries google.rpc.ErrorInfo, domain "parley".
 
         Example: plain reply
           > config { voice: "en" language: "en" speed: 1 format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } }
