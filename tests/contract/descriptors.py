@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +16,6 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     FileDescriptorSet,
 )
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
@@ -26,12 +27,13 @@ def contracts() -> FileDescriptorSet:
     """Every contract of Parley, comments included (imports of others' files excluded)."""
     files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     assert files, "no contracts found"
-    well_known = Path(protoc.__file__).parent / "_proto"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set.binpb"
-        arguments = ["", f"-I{PROTOS}", f"-I{well_known}", "--include_source_info", f"--descriptor_set_out={out}"]
-        code = protoc.main([*arguments, *files])
-        assert code == 0, "protoc refused the contracts; its words are above"
+        arguments = [f"-I{PROTOS}", "--include_source_info", f"--descriptor_set_out={out}"]
+        # In a process of its own: protoc's library and Silero's, loaded into one, abort it (std::system_error).
+        protoc = [sys.executable, "-m", "grpc_tools.protoc", *arguments, *files]
+        done = subprocess.run(protoc, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"protoc refused the contracts:\n{done.stderr}"
         return FileDescriptorSet.FromString(out.read_bytes())
 
 
