@@ -324,14 +324,14 @@ async def test_row_68_stt_told_to_stop_finishes_its_utterances_first(house: Hous
         await stopping.begin()
         assert await answer_to(house.stt.Recognize(), config) == DRAINING
         await spoken.finished()
-        await talk.logged("transcript", speaker="caller", final=True)
+        await talk.logged("transcript", speaker="caller", final=True, text=QUESTION)
         await talk.logged("turn", state="ended", outcome="completed")
         await held.write(stt_pb2.RecognizeRequest(finish=stt_pb2.Finish()))
         assert (await held.read()).HasField("final")
         assert await held.code() is grpc.StatusCode.OK
         await stopping.over()
-        # What is said before the orchestrator has found the successor is kept and replayed to it.
-        await talk.ask()
+        # What is said before the orchestrator has found the successor may cost an apology.
+        await talk.insist()
         await talk.hang_up()
 
 
