@@ -311,31 +311,6 @@ DRAINING = (grpc.StatusCode.UNAVAILABLE, Reason.DRAINING)
 
 
 @fault
-async def test_row_68_stt_told_to_stop_finishes_its_utterances_first(house: House) -> None:
-    config = stt_pb2.RecognizeRequest(config=stt_pb2.RecognizeConfig(format=MULAW_8K, languages=["en"]))
-    async with house.talk() as talk:
-        await talk.greeted()
-        held: Any = house.stt.Recognize()
-        await held.write(config)
-        assert (await held.read()).HasField("ready")
-        spoken = await talk.speak(QUESTION)
-        await house.taken(stt=2)
-        stopping = Stopping(house, "stt")
-        await stopping.begin()
-        assert await answer_to(house.stt.Recognize(), config) == DRAINING
-        await spoken.finished()
-        await talk.logged("transcript", speaker="caller", final=True, text=QUESTION)
-        await talk.logged("turn", state="ended", outcome="completed")
-        await held.write(stt_pb2.RecognizeRequest(finish=stt_pb2.Finish()))
-        assert (await held.read()).HasField("final")
-        assert await held.code() is grpc.StatusCode.OK
-        await stopping.over()
-        # What is said before the orchestrator has found the successor may cost an apology.
-        await talk.insist()
-        await talk.hang_up()
-
-
-@fault
 async def test_row_68_tts_told_to_stop_finishes_its_replies_first(house: House) -> None:
     config = tts_pb2.SynthesizeRequest(config=tts_pb2.SynthesizeConfig(format=MULAW_8K))
     house.act = streaming_then_waiting(go_on := asyncio.Event(), delta(STORY), delta("The end."))
