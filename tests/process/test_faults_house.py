@@ -22,7 +22,6 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from parley.conversation.v1 import conversation_pb2 as conv
-from parley.stt.v1 import stt_pb2
 from parley.tts.v1 import tts_pb2
 from servicekit.audio import MULAW_8K
 from servicekit.errors import Reason, reason_in, reason_of
