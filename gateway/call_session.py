@@ -182,7 +182,7 @@ class CallSession:
 
     def conversation_opened(self, *, resumed: bool) -> None:
         """A stream was accepted."""
-        self._call.setup_span.end()
+        self._call.set_up()
         _log.info("conversation open", resumed=resumed)
 
     def conversation_broke(self) -> None:

@@ -74,6 +74,11 @@ class Call:
         """Whether nothing more can come of this call."""
         return self.over_at is not None
 
+    def set_up(self) -> None:
+        """The call's set-up is over, well or not. Harmless when it was before."""
+        if self.setup_span.is_recording():
+            self.setup_span.end()
+
     def advance(self, state: CarrierState) -> bool:
         """The carrier reports a state; False when it is not news."""
         if state <= self.state:
@@ -143,7 +148,7 @@ class CallRegistry:
             call.over_at = self._clock()
             call.session = None
             call.lease.release()
-            call.setup_span.end()
+            call.set_up()
 
     def unanswered(self, *, for_s: float) -> list[Call]:
         """Calls whose stream never came though the webhook was answered so long ago: phantoms, which hold a slot."""

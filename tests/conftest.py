@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# Their assertions are the tests' own: a failure shows the values.
+pytest.register_assert_rewrite("tests.process.house")
+
 # Reasons for which a test may be skipped in CI. Everything else there is a failure.
 EXPECTED_SKIPS: tuple[str, ...] = ()
 

@@ -83,6 +83,8 @@ class FakeGateway:
     order: ConverseOrder = field(default_factory=ConverseOrder)
     stale: list[int] = field(default_factory=list)
     """Playouts of which audio came after they were cleared."""
+    plays_from: int = 1 << 62
+    """From this playout on everything is played, whatever ``plays`` says."""
     stops_in: int = 1 << 62
     stops_at_ms: float = 0.0
     """From this playout on nothing is played beyond this position."""
@@ -127,7 +129,7 @@ class FakeGateway:
 
     def _is_played(self, mark: conv.Mark) -> bool:
         within = mark.playout_id < self.stops_in or mark.position.ToMilliseconds() <= self.stops_at_ms
-        return self.plays and within and not self.order.client_finished
+        return (self.plays or mark.playout_id >= self.plays_from) and within and not self.order.client_finished
 
     async def played(self, mark: conv.Mark) -> None:
         """Report a mark as played."""

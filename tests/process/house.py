@@ -26,6 +26,7 @@ from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
 from parley.stt.v1 import stt_pb2, stt_pb2_grpc
 from parley.tts.v1 import tts_pb2, tts_pb2_grpc
 from tests.fakes.brain_servers import DONE, ROLE, Act, FakeBrainServer, FakeExchange, delta, streaming, whole
+from tests.process.recordings import speak
 from toolbox.demo.stage import CALLER, PARLEY, Stage, stage
 from toolbox.otlp import Span, spans_of
 from toolbox.phone import Call, Spoken
@@ -103,7 +104,7 @@ class Talk:
 
     async def speak(self, text: str) -> Spoken:
         """Begin to say something."""
-        return await self.call.speak(text, voice="en-us", rate_wpm=150)
+        return await speak(self.call, text)
 
     async def say(self, text: str) -> Spoken:
         """Say something to its end."""

@@ -22,6 +22,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from parley.conversation.v1 import conversation_pb2 as conv
+from parley.stt.v1 import stt_pb2
 from parley.tts.v1 import tts_pb2
 from servicekit.audio import MULAW_8K
 from servicekit.errors import Reason, reason_in, reason_of
@@ -307,6 +308,30 @@ async def answer_to(call: Any, message: object) -> tuple[grpc.StatusCode, str]:
 
 
 DRAINING = (grpc.StatusCode.UNAVAILABLE, Reason.DRAINING)
+
+
+@fault
+async def test_row_68_stt_told_to_stop_finishes_its_utterances_first(house: House) -> None:
+    config = stt_pb2.RecognizeRequest(config=stt_pb2.RecognizeConfig(format=MULAW_8K, languages=["en"]))
+    async with house.talk() as talk:
+        await talk.greeted()
+        held: Any = house.stt.Recognize()
+        await held.write(config)
+        assert (await held.read()).HasField("ready")
+        spoken = await talk.speak(QUESTION)
+        await house.taken(stt=2)
+        stopping = Stopping(house, "stt")
+        await stopping.begin()
+        assert await answer_to(house.stt.Recognize(), config) == DRAINING
+        await spoken.finished()
+        await talk.logged("transcript", speaker="caller", final=True, text=QUESTION)
+        await talk.logged("turn", state="ended", outcome="completed")
+        await held.write(stt_pb2.RecognizeRequest(finish=stt_pb2.Finish()))
+        assert (await held.read()).HasField("final")
+        assert await held.code() is grpc.StatusCode.OK
+        await stopping.over()
+        await talk.ask()
+        await talk.hang_up()
 
 
 @fault

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.asyncs import async_test
+from tests.process.recordings import speak
 from toolbox.demo.live import CallLogReader
 from toolbox.demo.report import turns_of
 from toolbox.demo.stage import CALLER, PARLEY, Stage, stage
@@ -25,7 +26,7 @@ STORY_WORDS = STORY.split()
 async def say(call: Call, text: str) -> Spoken:
     """Speak a line and wait until the agent is heard after it."""
     async with asyncio.timeout(PATIENCE_S):
-        spoken = await (await call.speak(text, voice="en-us", rate_wpm=150)).finished()
+        spoken = await (await speak(call, text)).finished()
         await call.hears(after=spoken.speech_ended_at)
         return spoken
 
@@ -106,7 +107,7 @@ async def test_an_interruption_silences_everything_at_once_and_history_keeps_wha
         await asyncio.sleep(3.0)  # the caller listens a while
         story = house.brain.requests[-1]
         assert story.intent == "story"
-        spoken = await call.speak("stop please", voice="en-us", rate_wpm=150)
+        spoken = await speak(call, "stop please")
         async with asyncio.timeout(PATIENCE_S):
             await spoken.finished()
             await story.closed()

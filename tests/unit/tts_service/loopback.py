@@ -147,11 +147,23 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def refused(
-    stub: tts_pb2_grpc.TextToSpeechAsyncStub, messages: Sequence[tts_pb2.SynthesizeRequest]
+    stub: tts_pb2_grpc.TextToSpeechAsyncStub,
+    messages: Sequence[tts_pb2.SynthesizeRequest],
+    *,
+    half_close: bool = False,
 ) -> grpc.aio.AioRpcError:
-    """Send messages that must be refused; give the error."""
+    """Send messages, of which none before the last must be refused; give the error.
+
+    What a client writes after it was refused, its half-close too, may end the call with an INTERNAL of its own making
+    before it reads the server's status.
+    """
+    call = stub.Synthesize()
+    for message in messages:
+        await call.write(message)
+    if half_close:
+        await call.done_writing()
     try:
-        async for _ in stub.Synthesize(iter(messages)):
+        while isinstance(await call.read(), tts_pb2.SynthesizeResponse):
             pass
     except grpc.aio.AioRpcError as error:
         return error

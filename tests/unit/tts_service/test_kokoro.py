@@ -134,7 +134,7 @@ def test_an_unknown_voice_is_refused_and_never_fetched(shared: Engine) -> None:
     @async_test
     async def scenario() -> None:
         async with serving(shared) as service:
-            error = await refused(service.stub, [config("af_bella"), FINISH])
+            error = await refused(service.stub, [config("af_bella")])
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert reason_of(error) == "VOICE_UNKNOWN"
 

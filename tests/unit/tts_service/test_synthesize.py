@@ -248,8 +248,8 @@ REFUSED: list[tuple[str, Sequence[tts_pb2.SynthesizeRequest], str]] = [
     ("nothing in the message", [tts_pb2.SynthesizeRequest()], "MESSAGE_ORDER"),
     ("two configs", [config(), config()], "MESSAGE_ORDER"),
     ("segment 0", [config(), text(0, "a")], "MESSAGE_ORDER"),
-    ("a lower segment", [config(), text(2, "..."), text(1, "..."), FINISH], "MESSAGE_ORDER"),
-    ("text of a flushed segment", [config(), text(1, "..."), FLUSH, text(1, "..."), FINISH], "MESSAGE_ORDER"),
+    ("a lower segment", [config(), text(2, "..."), text(1, "...")], "MESSAGE_ORDER"),
+    ("text of a flushed segment", [config(), text(1, "..."), FLUSH, text(1, "...")], "MESSAGE_ORDER"),
     ("10,001 code points", [config(), text(1, "." * 10_001)], "TEXT_TOO_LONG"),
     ("10,001 in parts", [config(), *(text(1, "." * 1000) for _ in range(10)), text(1, ".")], "TEXT_TOO_LONG"),
 ]
@@ -293,7 +293,7 @@ async def test_one_reply_more_than_there_are_slots_is_refused() -> None:
         first = service.stub.Synthesize()
         await first.write(config())
         assert (await response(first)).HasField("ready")
-        error = await refused(service.stub, [config(), FINISH])
+        error = await refused(service.stub, [config()])
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert reason_of(error) == "CAPACITY"
         await first.write(FINISH)
@@ -311,7 +311,7 @@ async def test_a_draining_server_finishes_its_replies_and_takes_no_more() -> Non
         await response(first)
         drain = asyncio.create_task(service.server.drain(slots=service.slots))
         await until(lambda: service.server.draining)
-        error = await refused(service.stub, [config(), FINISH])
+        error = await refused(service.stub, [config()])
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert reason_of(error) == "DRAINING"
         await first.write(text(1, "still here"))
@@ -326,7 +326,7 @@ async def test_a_draining_server_finishes_its_replies_and_takes_no_more() -> Non
 async def test_a_stream_that_ends_without_finish_is_a_client_that_went_away() -> None:
     async with serving(engine(), capacity=1) as service:
         for messages in ([], [config()], [config(), text(1, "a b c")]):
-            error = await refused(service.stub, messages)
+            error = await refused(service.stub, messages, half_close=True)
             assert error.code() is grpc.StatusCode.CANCELLED
             assert service.slots.in_use == 0
 
