@@ -47,8 +47,13 @@ def line_start(view: View) -> Taken | None:
         view.line_kind = "list"
         return Taken(2)
     if numbered := _NUMBERED.match(rest):
+        if view.numbers is not None and "." in numbered[0]:
+            dated = view.numbers.read(view)  # "3. Mai"
+            if dated is None or dated.length > numbered.end():
+                return dated
         view.line_kind = "list"
-        return Taken(numbered.end(), f"{numbered[1]}, ")
+        number = view.numbers.listed(numbered[1]) if view.numbers else numbered[1]
+        return Taken(numbered.end(), f"{number}, ")
     return NOTHING
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
+from orchestrator.speech_text.numbers import number_reader
 from orchestrator.speech_text.pieces import Piece
 from orchestrator.speech_text.reader import WrittenReader
 from orchestrator.speech_text.segment import SpeechSegment
 from orchestrator.speech_text.sentences import CLOSERS, SENTENCE_ENDS, Boundaries, Boundary
 
+# Whether numbers are put into words where the language's are known ("auto"), or left to the voice.
+Numbers: TypeAlias = Literal["auto", "off"]
 FIRST_CLAUSE_ALNUM: Final = 10
 FIRST_CLAUSE_CHARS: Final = 60
 SENTENCE_CHARS: Final = 20
@@ -34,7 +37,8 @@ class SpeechChunker:
 
     The first segment is the first clause with at least 10 letters or digits, at most 60 characters long, so that
     synthesis can begin; the others are sentences of at least 20 characters, cut at a clause or a word beyond 200.
-    Wide characters (Chinese, Japanese, Korean) count double. Shorter sentences join the next.
+    Wide characters (Chinese, Japanese, Korean) count double. Shorter sentences join the next. Numbers are put into
+    words unless `numbers` is "off"; a number is said when it is whole, and not cut if there is any other place.
 
     The segments depend on the text alone, not on how it was cut into deltas: a decision falls when the character
     behind the blank is known, and never earlier or later than that in the text. Holds at most one segment and what the
@@ -49,8 +53,9 @@ class SpeechChunker:
         first_alnum: int = FIRST_CLAUSE_ALNUM,
         sentence_chars: int = SENTENCE_CHARS,
         segment_chars: int = SEGMENT_CHARS,
+        numbers: Numbers = "auto",
     ) -> None:
-        self._reader = WrittenReader(language)
+        self._reader = WrittenReader(language, number_reader(language) if numbers == "auto" else None)
         self._boundaries = Boundaries(language)
         self._first_chars = first_chars
         self._first_alnum = first_alnum
@@ -134,7 +139,8 @@ class SpeechChunker:
             for index, character in enumerate(piece.spoken):
                 end = piece.start + index + 1 if piece.literal else piece.end if index == last else piece.start
                 if character == " ":
-                    self._blank(end, piece.following if index == last else piece.spoken[index + 1])
+                    following = piece.following if index == last else piece.spoken[index + 1]
+                    self._blank(end, following, inside=0 < index < last and not piece.literal)
                 else:
                     self._sound(character, end)
             if piece.breaks:
@@ -157,14 +163,15 @@ class SpeechChunker:
         if self._weight > self._longest:
             self._cut(self._best_place())
 
-    def _blank(self, end: int, following: str) -> None:
+    def _blank(self, end: int, following: str, *, inside: bool) -> None:
         if not self._chars:
             return
         self._behind_blank = following
         if self._chars[-1] == " ":
             self._ends[-1] = end
             return
-        kind = self._boundaries.at_blank("".join(self._chars[-_TAIL:]), following)
+        # Within what stands for one written thing (an amount, a date) a cut is the last resort.
+        kind = Boundary.NONE if inside else self._boundaries.at_blank("".join(self._chars[-_TAIL:]), following)
         self._chars.append(" ")
         self._ends.append(end)
         self._weight += 1
@@ -194,8 +201,9 @@ class SpeechChunker:
         if self._number == 0:
             whole = [place for place in whole if place.alnum >= self._first_alnum] or whole
         clauses = [place for place in whole if place.kind >= Boundary.CLAUSE and place.weight >= self._sentence_chars]
-        if clauses or whole:
-            return (clauses or whole)[-1]
+        words = [place for place in whole if place.kind is not Boundary.NONE]
+        if clauses or words or whole:
+            return (clauses or words or whole)[-1]
         before = len(self._chars) - 1
         return _Place(before, before, Boundary.NONE, 0, 0)
 

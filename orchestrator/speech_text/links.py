@@ -8,6 +8,8 @@ from typing import Final
 from orchestrator.speech_text.pieces import Taken, View
 
 _LONGEST_ADDRESS: Final = 2000
+_DIGITS: Final = "0123456789"
+_UNSPACED_FROM: Final = "\u2e80"
 _LONGEST_REFERENCE: Final = 64
 _CITATION: Final = re.compile(r"\[(\^?\d{1,3}|[ xX])\]")
 _CITATION_BEGUN: Final = re.compile(r"\[(\^?\d{0,3}|[ xX])\Z|\[(\^?\d{1,3}|[ xX])\]\Z")
@@ -74,8 +76,17 @@ def letter(view: View) -> Taken | None:
                 return _address(view)
             if not view.ended and mark.startswith(begun):
                 return None
+    if text[at] in "vV" and view.numbers is not None and not view.before.isalnum():
+        after = view.peek()
+        if after is None:
+            return None
+        if after and after in _DIGITS:  # A version: its number is read by its own rule.
+            return Taken(1, text[at], literal=True)
     end = at + 1
     while end < len(text) and text[end].isalnum():
+        # Chinese and Japanese put no blank before a number.
+        if view.numbers is not None and text[end - 1] >= _UNSPACED_FROM and text[end] in view.numbers.starts:
+            break
         end += 1
     return Taken(end - at, text[at:end], literal=True)
 

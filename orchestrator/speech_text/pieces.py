@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from orchestrator.speech_text.words import Words
 
@@ -33,6 +33,20 @@ class Piece(NamedTuple):
     following: str
 
 
+class NumberReading(Protocol):
+    """The rule that reads numbers."""
+
+    @property
+    def starts(self) -> frozenset[str]:
+        """What a number's text can begin with."""
+
+    def read(self, view: View) -> Taken | None:
+        """Read the number at the view's place; a verdict of length 0 when there is none."""
+
+    def listed(self, number: str) -> str:
+        """How the number of a list's item is said."""
+
+
 @dataclass(slots=True)
 class View:
     """The text not yet read, and what stands before it."""
@@ -48,6 +62,12 @@ class View:
     line_start: bool = True
     # What kind of line this is: "" for running text.
     line_kind: str = ""
+    # The word before this place, if nothing but blanks stands between; its last code points if it is long.
+    word: str = ""
+    # Whether a formula's "$" is open.
+    formula: bool = False
+    # Who reads numbers; None: the voice.
+    numbers: NumberReading | None = None
 
     def peek(self, ahead: int = 1) -> str | None:
         """The code point `ahead` of this one; "" past the end; None while it is not known."""

@@ -9,13 +9,14 @@ from orchestrator.speech_text.blocks import line_end, line_start
 from orchestrator.speech_text.characters import reading
 from orchestrator.speech_text.inline import INLINE
 from orchestrator.speech_text.links import letter
-from orchestrator.speech_text.pieces import Piece, Taken, View
+from orchestrator.speech_text.pieces import NumberReading, Piece, Taken, View
 from orchestrator.speech_text.sentences import CLOSERS
 from orchestrator.speech_text.signs import blank
 from orchestrator.speech_text.words import words_for
 
 _SHORTEST_FENCE: Final = 3
 _LONGEST_FENCE: Final = 64
+_LONGEST_WORD: Final = 24
 
 
 class WrittenReader:
@@ -26,8 +27,9 @@ class WrittenReader:
     wait long are about to leave out what they hold.
     """
 
-    def __init__(self, language: str) -> None:
-        self._view = View(text="", at=0, ended=False, words=words_for(language))
+    def __init__(self, language: str, numbers: NumberReading | None = None) -> None:
+        self._view = View(text="", at=0, ended=False, words=words_for(language), numbers=numbers)
+        self._number_starts = numbers.starts if numbers is not None else frozenset[str]()
         self._offset = 0  # of the view's text in all that was written
         self._fence = ""
 
@@ -57,6 +59,7 @@ class WrittenReader:
         view = self._view
         pieces: list[Piece] = []
         while view.at < len(view.text):
+            in_code = bool(self._fence)
             taken = self._take()
             if taken is None:
                 break
@@ -65,7 +68,7 @@ class WrittenReader:
                 pieces.append(
                     Piece(taken.spoken, start, start + taken.length, taken.literal, taken.breaks, taken.following)
                 )
-            self._advance(taken)
+            self._advance(taken, in_code=in_code)
         self._offset += view.at
         view.text = view.text[view.at :]
         view.at = 0
@@ -88,6 +91,10 @@ class WrittenReader:
             fence = self._open_fence(character)
             if fence is None or fence.length:
                 return fence
+        if character in self._number_starts and view.numbers is not None:
+            number = view.numbers.read(view)
+            if number is None or number.length:
+                return number
         if character.isalnum():
             return letter(view)
         rule = INLINE.get(character)
@@ -120,17 +127,38 @@ class WrittenReader:
         length = len(view.text) - view.at - (0 if view.ended else len(self._fence) - 1)
         return Taken(length) if length > 0 else None
 
-    def _advance(self, taken: Taken) -> None:
+    def _advance(self, taken: Taken, *, in_code: bool) -> None:
         view = self._view
         first = view.text[view.at]
         view.at += taken.length
+        if view.numbers is not None:
+            self._remember_word(first, taken)
         view.before = view.text[view.at - 1]
+        if in_code:  # Code is left out in pieces that depend on the deltas; what follows it must not.
+            view.line_start = False
+            view.line_kind = ""
+            return
         for character in reversed(taken.spoken):
             if character != " " and character not in CLOSERS:
                 view.said = character
                 break
+        if taken.spoken and not taken.literal and view.before.isdigit():
+            view.said = view.before  # For the signs of arithmetic behind it, a number is its digits.
         if first == "\n":
+            view.formula = view.formula and taken.spoken == " " and not taken.breaks
             view.line_start = True
             view.line_kind = ""
         elif view.line_start and first not in " \t\r>":
             view.line_start = False
+
+    def _remember_word(self, first: str, taken: Taken) -> None:
+        view = self._view
+        if first.isalnum():
+            if not taken.literal:
+                view.word = ""
+            elif view.before.isalnum():
+                view.word = (view.word + taken.spoken)[-_LONGEST_WORD:]
+            else:
+                view.word = taken.spoken[-_LONGEST_WORD:]
+        elif not first.isspace():
+            view.word = ""

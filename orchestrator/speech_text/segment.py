@@ -16,7 +16,8 @@ class SpeechSegment:
         number: from 1, in order.
         spoken: what to say; no markup, no line breaks, no blanks at its ends, at least one letter or digit.
         written_start: where its written text begins.
-        written_end: where it ends: behind the white space that follows it.
+        written_end: where it ends: behind the white space that follows it. The same as `written_start` in the rare case
+            that a number is so long in words that it fills several segments: it counts with the last of them.
     """
 
     number: int
@@ -30,7 +31,7 @@ class SpeechSegment:
         """Where the written text ends of which `spoken_offset` code points of `spoken` were heard.
 
         Monotonic; `written_start` for nothing and `written_end` for everything. What is said for something written
-        otherwise (a host for an address) counts once it was said whole.
+        otherwise (a host for an address, words for a number) counts once it was said whole.
         """
         if spoken_offset <= 0:
             return self.written_start

@@ -24,6 +24,8 @@ _ABBREVIATIONS: Final = {
     "it": "sig dott prof ing avv pag art ecc",
     "pt": "sr sra dr dra prof pág núm av aprox art",
     "nl": "dhr mevr dr prof ir drs bijv ca nr blz vgl",
+    "pl": "np dr prof mgr inż ul al pl godz tzn tj tzw ok nr str por św",
+    "tr": "dr prof doç av sn örn bkz no cad sok mah",
 }
 _NUMBERED: Final = "no nos nr p pp fig sec ch art vol jan feb mar apr jun jul aug sep sept oct nov dec"
 _BEFORE_NUMBER: Final = frozenset(_NUMBERED.split())

@@ -8,6 +8,7 @@ from orchestrator.speech_text.pieces import Taken, View
 from orchestrator.speech_text.tags import MARKUP
 
 _LONGEST_RUN: Final = 64
+_LONGEST_TITLE: Final = 500
 
 
 def stars(view: View) -> Taken | None:
@@ -42,10 +43,12 @@ def tilde(view: View) -> Taken | None:
 
 
 def number_sign(view: View) -> Taken | None:
-    """C# and #5 keep it, a hashtag does not."""
+    """C# keeps it, a hashtag does not, and #5 is number five."""
     after = view.peek()
     if after is None:
         return None
+    if after.isdigit() and view.words.number and view.numbers is not None and not view.before.isalnum():
+        return Taken(1, f"{view.words.number} ")
     return Taken(1, "#", literal=True) if after.isdigit() or view.before.isalpha() else Taken(1)
 
 
@@ -57,6 +60,39 @@ def exclamation(view: View) -> Taken | None:
     if after == "[":
         return Taken(1)
     return Taken(1) if view.before == "!" else Taken(1, "!", literal=True)
+
+
+def escape(view: View) -> Taken | None:
+    """A terminal's control sequence (its colours) is left out whole."""
+    after = view.peek()
+    if after is None:
+        return None
+    if after == "]":
+        return _titled(view)
+    if after != "[":
+        return Taken(1)
+    for index in range(2, _LONGEST_RUN):
+        character = view.peek(index)
+        if character is None:
+            return None
+        if "@" <= character <= "~":
+            return Taken(index + 1)
+        if not " " <= character <= "?":
+            break
+    return Taken(2)
+
+
+def _titled(view: View) -> Taken | None:
+    """A sequence that sets a window's title or a link, up to its bell."""
+    for index in range(2, _LONGEST_TITLE):
+        character = view.peek(index)
+        if character is None:
+            return None
+        if character in {"\x07", "\x1b"}:
+            return Taken(index + (character == "\x07"))
+        if character in {"", "\n"}:
+            break
+    return Taken(2)
 
 
 def backslash(view: View) -> Taken | None:
@@ -71,10 +107,24 @@ def backslash(view: View) -> Taken | None:
 
 def dollar(view: View) -> Taken | None:
     """Money, or a formula's mark."""
+    length = view.run("$", _LONGEST_RUN)
+    if length is None:
+        return None
+    after = view.peek(length) or ""
+    if length == 1 and not view.formula and (after.isdigit() or view.before.isdigit()):
+        return Taken(1, "$", literal=True)
+    view.formula = not view.formula
+    return Taken(length)
+
+
+def caret(view: View) -> Taken | None:
+    """A power, or a leftover of markup."""
     after = view.peek()
     if after is None:
         return None
-    return Taken(1, "$", literal=True) if after.isdigit() or view.before.isdigit() else Taken(1)
+    if view.words.power and view.before.isalnum() and (after.isdigit() or after in {"-", "{", "n"}):
+        return Taken(1, f" {view.words.power} ")
+    return Taken(1, " ")
 
 
 def hyphen(view: View) -> Taken | None:

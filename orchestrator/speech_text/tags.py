@@ -12,6 +12,7 @@ from orchestrator.speech_text.pieces import Taken, View
 _LONGEST_TAG: Final = 500
 _LONGEST_BARE_TAG: Final = 40
 _LONGEST_COMMENT: Final = 2000
+_RAW: Final = "<![CDATA["
 _LONGEST_ENTITY: Final = 33
 _ENTITY: Final = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ENTITY_BEGUN: Final = re.compile(r"&(#[xX]?[0-9a-fA-F]*|[A-Za-z][A-Za-z0-9]*|)\Z")
@@ -26,6 +27,8 @@ def less_than(view: View) -> Taken | None:
         return None
     if after == "!":
         return _comment(view)
+    if after == "|":
+        return _special_token(view)
     if not after or not (after.isalpha() or after in "/?"):
         says = view.words.less_than and view.said.isalnum() and (after == " " or after.isdigit())
         return Taken(1, _apart(view, view.words.less_than, after) if says else "")
@@ -45,7 +48,25 @@ def less_than(view: View) -> Taken | None:
     return Taken(1)
 
 
+def _special_token(view: View) -> Taken | None:
+    """<|im_end|> and its like, which leak from a model's own format."""
+    for index in range(2, _LONGEST_BARE_TAG):
+        character = view.peek(index)
+        if character is None:
+            return None
+        if character == ">" and index > 2 and view.peek(index - 1) == "|":
+            return Taken(index + 1)
+        if not (character.isalnum() or character in "_|-"):
+            break
+    return Taken(1)
+
+
 def _comment(view: View) -> Taken | None:
+    length = 1
+    while length < len(_RAW) and view.peek(length) == _RAW[length]:
+        length += 1
+    if length == len(_RAW):
+        return Taken(length)  # What is inside is text.
     for index in range(1, _LONGEST_COMMENT):
         character = view.peek(index)
         if character is None:

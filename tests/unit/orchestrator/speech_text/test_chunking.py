@@ -8,7 +8,7 @@ from orchestrator.speech_text import SpeechChunker, SpeechSegment
 
 
 def segments_of(text: str, language: str = "en") -> list[SpeechSegment]:
-    chunker = SpeechChunker(language)
+    chunker = SpeechChunker(language, numbers="off")
     return chunker.push(text) + chunker.finish()
 
 
