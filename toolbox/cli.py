@@ -14,6 +14,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("toolbox.serve.command", "Run the four services on this machine, supervised, with one log."),
     "call": ("toolbox.call.command", "Call a running gateway from the telephone in a box."),
     "bench": ("toolbox.bench.command", "Measure latency, barge-in and cost under load."),
+    "replay": ("toolbox.replay.command", "Replay recorded calls under other settings and draw them."),
     "version": ("toolbox.version", "Say which Parley this is."),
 }
 

@@ -46,13 +46,23 @@ print("loaded:", sorted(heavy))
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
     )
-    for command in ("demo", "serve", "call", "bench", "version"):
+    for command in ("demo", "serve", "call", "bench", "replay", "version"):
         assert f" {command} " in done.stdout
     assert "loaded: []" in done.stdout
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ["call"], ["bench"], ["bench", "load"], ["bench", "serve"], ["version"]]
+    "command",
+    [
+        ["serve"],
+        ["call"],
+        ["bench"],
+        ["bench", "load"],
+        ["bench", "serve"],
+        ["bench", "turn-taking"],
+        ["replay"],
+        ["version"],
+    ],
 )
 def test_every_command_explains_itself(command: list[str], tmp_path: Path) -> None:
     done = parley(*command, "--help", cwd=tmp_path)
