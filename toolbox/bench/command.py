@@ -82,6 +82,63 @@ def load(
         show_load(report, result_console())
 
 
+@app.command(name="turn-taking")
+def turn_taking(
+    oracle_stt: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="DELAY_MS", help="Hear by a recogniser that knows the truth and takes so long."),
+    ] = None,
+    pure: Annotated[bool, typer.Option("--pure", help="The engine alone, in virtual time.")] = False,
+    short: Annotated[bool, typer.Option("--short", help="The form for CI: a small part of the corpus.")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Also run many settings, in virtual time.")] = False,
+    tuning: Annotated[
+        bool, typer.Option("--tuning", help="The half of the corpus that settings are chosen on, not reported on.")
+    ] = False,
+    parallel: Annotated[int, typer.Option(min=1, help="Calls at the same time, in real time.")] = 6,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with all figures.")] = None,
+    cache: Annotated[Path | None, typer.Option(file_okay=False, help="Where the corpus is kept between runs.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the corpus.")] = 1,
+    config: Config = None,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Measure turn-taking: answers, cut-offs, interruptions, and what should not interrupt.
+
+    A corpus of what callers do is made with the embedded voice and played to the whole house over the simulated line,
+    in real time; and, many more cases, to the engine alone in virtual time. The brain takes 50 ms.
+    """
+    from servicekit.settings import SettingsError  # noqa: PLC0415 - help is instant
+    from toolbox.bench.turn_taking import TurnTakingPlan, default_cache, measure_turn_taking, page  # noqa: PLC0415
+    from toolbox.bench.turn_taking.showing import parts_shown, show_turn_taking  # noqa: PLC0415
+    from toolbox.output import print_json, result_console  # noqa: PLC0415
+    from toolbox.serve import ServiceFailedError  # noqa: PLC0415
+
+    plan = TurnTakingPlan(
+        oracle_ms=oracle_stt,
+        pure=pure,
+        short=short,
+        sweep=sweep,
+        tuning=tuning,
+        parallel=parallel,
+        seed=seed,
+        config=config,
+        settings=tuple(settings or ()),
+        cache=cache or default_cache(),
+    )
+    try:
+        with parts_shown() as say:
+            figures = asyncio.run(measure_turn_taking(plan, say))
+    except (ServiceFailedError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    if report is not None:
+        report.write_text(page(figures), encoding="utf-8")
+    if json:
+        print_json(figures)
+    else:
+        show_turn_taking(figures, result_console())
+
+
 @app.command()
 def serve(
     calls: Annotated[int, typer.Option("-n", "--calls", min=1, help="Calls that must fit.")] = 50,

@@ -13,15 +13,15 @@ _PLAIN_EVERY = 0.25
 
 
 @contextlib.contextmanager
-def turns_shown(expected: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of the expected turns are done; yields what to tell the number to."""
+def turns_shown(expected: int, unit: str = "turns") -> Iterator[Callable[[int], None]]:
+    """Show how many of the expected turns (or another unit) are done; yields what to tell the number to."""
     console = error_console()
     if not console.is_terminal:
-        yield _plainly(expected, console.print)
+        yield _plainly(expected, unit, console.print)
         return
-    columns = (TextColumn("turns"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("turns", total=expected)
+        task = progress.add_task(unit, total=expected)
 
         def show(done: int) -> None:
             progress.update(task, completed=done, total=max(expected, done))
@@ -29,7 +29,7 @@ def turns_shown(expected: int) -> Iterator[Callable[[int], None]]:
         yield show
 
 
-def _plainly(expected: int, say: Callable[[str], None]) -> Callable[[int], None]:
+def _plainly(expected: int, unit: str, say: Callable[[str], None]) -> Callable[[int], None]:
     said = 0
 
     def show(done: int) -> None:
@@ -37,6 +37,6 @@ def _plainly(expected: int, say: Callable[[str], None]) -> Callable[[int], None]
         quarter = int(done / max(1, expected) / _PLAIN_EVERY)
         if quarter > said:
             said = quarter
-            say(f"{done} of about {expected} turns")
+            say(f"{done} of about {expected} {unit}")
 
     return show
