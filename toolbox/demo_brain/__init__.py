@@ -1,8 +1,9 @@
 """The demo brain: a small, honest OpenAI-compatible model server for demo and tests.
 
 `async with DemoBrain() as brain:` serves at `brain.base_url`; `python -m toolbox.demo_brain --port 11435` runs it
-alone. It understands the time, sums, small talk, a long story (and "go on"), stop, and goodbye (which calls the
-`end_call` tool where that is offered); anything else it says it did not understand.
+alone. It understands the time, sums, small talk, a long story (and "go on"), stop, the weather (for which it
+takes as long as a look-up would, and has no report), being put through to somebody (the `transfer_call` tool) and
+goodbye (the `end_call` tool), each where it is offered; anything else it says it did not understand.
 """
 
 from toolbox.demo_brain.app import MODEL, Pace

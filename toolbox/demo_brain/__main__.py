@@ -18,12 +18,13 @@ def main() -> None:
     parser.add_argument("--first-word-ms", type=float, default=Pace.first_word_ms)
     parser.add_argument("--word-ms", type=float, default=Pace.word_ms)
     parser.add_argument("--story-word-ms", type=float, default=Pace.story_word_ms)
+    parser.add_argument("--look-up-ms", type=float, default=Pace.look_up_ms)
     arguments = parser.parse_args()
     asyncio.run(_serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    pace = Pace(arguments.first_word_ms, arguments.word_ms, arguments.story_word_ms)
+    pace = Pace(arguments.first_word_ms, arguments.word_ms, arguments.story_word_ms, arguments.look_up_ms)
     # The key comes from the environment: an argument would show in the list of processes.
     key = os.environ.get("PARLEY_DEMO_BRAIN_API_KEY", "")
     stop = asyncio.Event()

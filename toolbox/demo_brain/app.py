@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,13 +18,14 @@ from starlette.types import ASGIApp
 from toolbox.demo_brain.completions import (
     BadRequestError,
     Completion,
+    content_of,
     last_words,
     offers_tool,
     parse_request,
     told_so_far,
     words_of,
 )
-from toolbox.demo_brain.intents import Answer, answer
+from toolbox.demo_brain.intents import Answer, answer, answer_to_tool
 from toolbox.demo_brain.requests import BrainRequestRecord, RequestLog
 from toolbox.demo_brain.streaming import EventStream
 
@@ -36,11 +37,16 @@ _LOGGED_HEADERS: Final = frozenset({"traceparent", "x-openclaw-session-key", "us
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it writes, in milliseconds: before the first word, between words, between words of the story."""
+    """How fast it writes, in milliseconds.
+
+    Before the first word, between words, between words of the story, and before the first word of what it looks up: as
+    long as a real assistant's tool may take, so that the wait for it can be heard.
+    """
 
     first_word_ms: float = 60.0
     word_ms: float = 15.0
     story_word_ms: float = 80.0
+    look_up_ms: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,12 @@ class ChatApp:
             return _error(400, "invalid_request_error", str(error))
         messages: list[dict[str, Any]] = asked["messages"]
         if messages[-1].get("role") == "tool":
-            given = Answer("tool_result", "All right.")
+            given = answer_to_tool(content_of(messages[-1]))
         else:
             given = answer(last_words(messages), told_so_far(messages), self._clocks.now())
+        with_tool = bool(given.tool) and offers_tool(asked, given.tool)
+        if given.without_tool and not with_tool:
+            given = replace(given, text=given.without_tool)
         streamed = asked.get("stream") is True
         model = asked.get("model") if isinstance(asked.get("model"), str) else MODEL
         record = await self._log.add(
@@ -105,7 +114,7 @@ class ChatApp:
             str(model),
             int(self._clocks.now().timestamp()),
             given,
-            with_tool=bool(given.tool) and offers_tool(asked, given.tool),
+            with_tool=with_tool,
         )
         if not streamed:
             record.close(self._clocks.monotonic(), cancelled=False)
@@ -121,8 +130,9 @@ class ChatApp:
     ) -> AsyncGenerator[bytes, None]:
         yield completion.opening()
         gap_ms = self._pace.story_word_ms if given.intent == "story" else self._pace.word_ms
+        first_ms = self._pace.look_up_ms if given.intent == "weather" else self._pace.first_word_ms
         for number, word in enumerate(words_of(given.text)):
-            await self._clocks.sleep((gap_ms if number else self._pace.first_word_ms) / 1000)
+            await self._clocks.sleep((gap_ms if number else first_ms) / 1000)
             if number == 0:
                 record.first_word_at = self._clocks.monotonic()
             yield completion.word(word)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from toolbox.demo_brain.intents import Answer
@@ -73,9 +74,10 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def tool_call(number: int, name: str) -> dict[str, Any]:
-    """A call of a tool without arguments."""
-    return {"index": 0, "id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": "{}"}}
+def tool_call(number: int, name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    """A call of a tool."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return {"index": 0, "id": f"call_{number}", "type": "function", "function": function}
 
 
 class Completion:
@@ -104,7 +106,7 @@ class Completion:
         """The chunks behind the last word."""
         chunks = []
         if self._tool:
-            chunks.append(self._chunk({"tool_calls": [tool_call(self._number, self._tool)]}))
+            chunks.append(self._chunk({"tool_calls": [self._call()]}))
         chunks.append(self._chunk({}, finish_reason=self.finish_reason))
         chunks.append(DONE)
         return chunks
@@ -113,7 +115,7 @@ class Completion:
         """The completion in one piece."""
         message: dict[str, Any] = {"role": "assistant", "content": self._answer.text}
         if self._tool:
-            call = tool_call(self._number, self._tool)
+            call = self._call()
             del call["index"]
             message["tool_calls"] = [call]
         return {
@@ -122,6 +124,9 @@ class Completion:
             "parley_intent": self._answer.intent,
             "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
         }
+
+    def _call(self) -> dict[str, Any]:
+        return tool_call(self._number, self._tool, self._answer.arguments)
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None, **extra: str) -> bytes:
         chunk = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
@@ -12,14 +12,23 @@ from toolbox.demo_brain.clock_words import time_in_words
 from toolbox.demo_brain.numbers import find_sum
 from toolbox.demo_brain.story import LEAD_IN, STORY, rest_of_story
 
-Intent: TypeAlias = Literal["time", "arithmetic", "small_talk", "story", "stop", "farewell", "tool_result", "unknown"]
+Intent: TypeAlias = Literal[
+    "time", "arithmetic", "small_talk", "story", "weather", "transfer", "stop", "farewell", "tool_result", "unknown"
+]
 END_CALL: Final = "end_call"
+TRANSFER_CALL: Final = "transfer_call"
 
 _FAREWELL: Final = re.compile(r"\b(good ?bye|bye|bye bye|hang up|see you)\b")
 _GO_ON: Final = re.compile(r"\b(go on|continue|carry on|keep going|where were we|tell me more)\b")
 _STOP: Final = re.compile(r"\b(stop|wait|hold on|be quiet|enough|shut up|hang on)\b")
 _NO: Final = re.compile(r"(no|no no|nope|no thanks|no thank you)")
 _STORY: Final = re.compile(r"\b(story|stories|tale)\b")
+_WEATHER: Final = re.compile(r"\b(weather|forecast)\b")
+# Whoever they name is asked for, allowed or not: to judge that is the client's part, as with any model.
+_TRANSFER: Final = re.compile(
+    r"\b(?:(?:transfer|connect|pass) me (?:on )?(?:to|with)|put me through to|(?:talk|speak) (?:to|with)) (?!you\b)"
+    r"(?:the |a |an )?(?P<target>\S.*?)(?: please)?$"
+)
 _TIME: Final = re.compile(r"\b(time|clock|o ?clock)\b")
 _SMALL_TALK: Final = (
     (re.compile(r"\bhow (are|do) you\b"), "I am very well, thank you for asking. How can I help you?"),
@@ -38,6 +47,10 @@ class Answer:
     intent: Intent
     text: str
     tool: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Of the tool."""
+    without_tool: str = ""
+    """What to say where the tool is not offered, if it is something else."""
 
 
 def answer(said: str, told: Sequence[str], now: datetime) -> Answer:
@@ -53,18 +66,35 @@ def answer(said: str, told: Sequence[str], now: datetime) -> Answer:
         return Answer("farewell", "It was a pleasure talking to you. Goodbye!", END_CALL)
     if _GO_ON.search(plain):
         return _go_on(told)
+    if (wanted := _TRANSFER.search(plain)) is not None:
+        return Answer(
+            "transfer",
+            "One moment, I will put you through.",
+            TRANSFER_CALL,
+            {"target": wanted["target"]},
+            without_tool="I am sorry, I cannot pass your call on from here.",
+        )
     if _STORY.search(plain) and not _STOP.search(plain):
         return Answer("story", STORY)
     if (found := find_sum(said)) is not None:
         return Answer("arithmetic", found.answer())
     if _STOP.search(plain) or _NO.fullmatch(plain):
         return Answer("stop", "Okay, I stopped. What else can I do?")
+    if _WEATHER.search(plain):
+        return Answer("weather", "I have looked, but no weather report is connected to this demonstration.")
     if _TIME.search(plain):
         return Answer("time", time_in_words(now))
     for pattern, reply in _SMALL_TALK:
         if pattern.search(plain):
             return Answer("small_talk", reply)
     return Answer("unknown", _UNKNOWN)
+
+
+def answer_to_tool(result: str) -> Answer:
+    """What to say when a tool has answered."""
+    if "refused" in result.lower() or "fail" in result.lower():
+        return Answer("tool_result", "I am sorry, that is not possible.")
+    return Answer("tool_result", "All right.")
 
 
 def _go_on(told: Sequence[str]) -> Answer:

@@ -233,3 +233,39 @@ async def test_a_reply_becomes_speech_whose_heard_part_the_story_goes_on_from() 
         text, _ = await spoken(brain, asked("tell me a story", heard, "go on"))
         await brain.close()
     assert (heard + text.removeprefix("Where was I? Ah yes. ")).replace(" ", "")[:60] == STORY.replace(" ", "")[:60]
+
+
+@async_test
+async def test_what_it_looks_up_takes_its_time() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with DemoBrain(pace=Pace(0, 0, 0, look_up_ms=1700), sleep=sleep) as demo:
+        brain = client(demo.base_url)
+        text, _ = await spoken(brain, asked("what is the weather"))
+        await brain.close()
+    assert "no weather report" in text
+    assert waits[0] == 1.7
+    assert set(waits[1:]) == {0}
+
+
+TRANSFER = ToolSpec("transfer_call", "Pass the call on.")
+
+
+@async_test
+async def test_it_passes_the_call_on_only_where_it_has_the_tool_for_it() -> None:
+    async with DemoBrain(pace=AT_ONCE) as demo:
+        brain = client(demo.base_url)
+        text, rest = await spoken(brain, asked("put me through to the front desk", tools=(TRANSFER,)))
+        without = await spoken(brain, asked("put me through to the front desk"))
+        call = ToolCall("c1", "transfer_call", {"target": "nobody"})
+        told = (*asked("hello").messages, Message("assistant", "", (call,)))
+        refused = Message("tool", "Refused: not on the list.", tool_call_id="c1")
+        sorry = await spoken(brain, BrainRequest((*told, refused), "call-1", 1))
+        await brain.close()
+    assert "put you through" in text
+    assert rest == [ToolCall("call_1", "transfer_call", {"target": "front desk"}), Finished("tool_calls")]
+    assert without == ("I am sorry, I cannot pass your call on from here.", [Finished("stop")])
+    assert sorry[0] == "I am sorry, that is not possible."
