@@ -6,7 +6,10 @@ from orchestrator.engine.actions import (
     Clear,
     CommitReply,
     DiscardReply,
+    Duck,
+    EndpointRule,
     EndUtterance,
+    FallBack,
     Finalize,
     FinishReply,
     HangUp,
@@ -17,8 +20,11 @@ from orchestrator.engine.actions import (
     ReportTurn,
     ResumeTail,
     Say,
+    SpeakReply,
     Speculation,
     StartReply,
+    SwitchLanguage,
+    TakeMessage,
     TurnState,
 )
 from orchestrator.engine.cues import Cues, load_cues, words_of
@@ -39,11 +45,13 @@ from orchestrator.engine.events import (
     ReplyContent,
     ReplyFailed,
     ReplyWritten,
+    ServicesLoad,
     SpeechWindow,
     Tick,
     TurnTakenOver,
 )
 from orchestrator.engine.settings import EngineSettings
+from orchestrator.engine.speaking_language import LanguagePolicy
 from orchestrator.engine.turns import Ids
 
 __all__ = [
@@ -56,10 +64,13 @@ __all__ = [
     "Cues",
     "DigitPressed",
     "DiscardReply",
+    "Duck",
     "EndOfTurnJudged",
     "EndUtterance",
+    "EndpointRule",
     "EngineSettings",
     "Event",
+    "FallBack",
     "FinalHeard",
     "Finalize",
     "FinishReply",
@@ -67,6 +78,7 @@ __all__ = [
     "HangUpAsked",
     "HangUpReason",
     "Ids",
+    "LanguagePolicy",
     "Outcome",
     "PartialHeard",
     "Pause",
@@ -81,9 +93,13 @@ __all__ = [
     "ReportTurn",
     "ResumeTail",
     "Say",
+    "ServicesLoad",
+    "SpeakReply",
     "Speculation",
     "SpeechWindow",
     "StartReply",
+    "SwitchLanguage",
+    "TakeMessage",
     "Tick",
     "TurnEngine",
     "TurnState",

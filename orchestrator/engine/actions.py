@@ -40,6 +40,12 @@ class Prompt(Enum):
     GREETING = "greeting"
     APOLOGY = "apology"
     NOT_UNDERSTOOD = "not_understood"
+    FILLER = "filler"
+    OFFER_MESSAGE = "offer_message"
+    """An apology for having no answer, with the offer to take a message."""
+    STILL_THERE = "still_there"
+    GOODBYE = "goodbye"
+    ENDING_SOON = "ending_soon"
 
 
 class HangUpReason(Enum):
@@ -47,6 +53,28 @@ class HangUpReason(Enum):
 
     FAREWELL = "farewell"
     MAX_DURATION = "max_duration"
+    IDLE = "idle"
+
+
+class EndpointRule(Enum):
+    """What made a turn the agent's."""
+
+    COMPLETE = "complete"
+    """It looked complete."""
+    LATE = "late"
+    """Its transcript was late, or still moving."""
+    UNFINISHED = "unfinished"
+    """It looked unfinished, but the caller did not go on."""
+    CAP = "cap"
+    """No silence is waited for any longer."""
+    LENGTH = "length"
+    """The utterance was as long as any may be."""
+    FAILED = "failed"
+    """Recognition failed; what had been understood is answered."""
+    KEYS = "keys"
+    """The caller pressed keys."""
+    TAKEN_OVER = "taken_over"
+    """Another process had decided it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +114,14 @@ class StartReply:
 
 
 @dataclass(frozen=True, slots=True)
+class FallBack:
+    """The brain gives nothing: ask the fallback brain for the same candidate."""
+
+    turn_id: int
+    candidate_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class CommitReply:
     """The turn is the agent's: speak the candidate as this playout, as soon as it has sound.
 
@@ -99,6 +135,16 @@ class CommitReply:
     joins: int = 0
     eos_ms: float = 0.0
     eos_at_ms: float = 0.0
+    rule: EndpointRule = EndpointRule.COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakReply:
+    """Speak the candidate of a committed turn as this playout, behind a filler, as soon as it has sound."""
+
+    turn_id: int
+    candidate_id: int
+    playout_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +178,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """Turn what plays down by ``-gain_db``, or with 0 up again, within ``ramp_ms``."""
+
+    gain_db: float
+    ramp_ms: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
 class ResumeTail:
     """Go on, as a new playout, from the last word boundary that was not heard."""
 
@@ -142,11 +196,15 @@ class ResumeTail:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak a fixed prompt as this playout; ``turn_id`` is 0 when it answers none."""
+    """Speak a fixed prompt as this playout; ``turn_id`` is 0 when it answers none.
+
+    ``variant`` counts how often the call has needed this prompt before, so that it need not always be the same words.
+    """
 
     playout_id: int
     prompt: Prompt
     turn_id: int = 0
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +217,22 @@ class ReportTurn:
     joins: int = 0
     outcome: Outcome | None = None
     speculation: Speculation = Speculation.NONE
+    wasted: int = 0
+    """Early replies that were asked for and thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchLanguage:
+    """The caller speaks another language: recognise, prompt and answer in it from here on."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """The caller took up the offer: let them record a message, once this playout was heard."""
+
+    after_playout_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +248,18 @@ Action = (
     | Finalize
     | EndUtterance
     | StartReply
+    | FallBack
     | CommitReply
+    | SpeakReply
     | DiscardReply
     | FinishReply
     | Clear
     | Pause
+    | Duck
     | ResumeTail
     | Say
     | ReportTurn
+    | SwitchLanguage
+    | TakeMessage
     | HangUp
 )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from orchestrator.engine.actions import (
     Action,
     Clear,
     CommitReply,
     DiscardReply,
+    Duck,
+    EndpointRule,
+    FallBack,
     FinishReply,
     HangUp,
     HangUpReason,
@@ -15,8 +20,10 @@ from orchestrator.engine.actions import (
     Prompt,
     ResumeTail,
     Say,
+    SpeakReply,
     Speculation,
     StartReply,
+    TakeMessage,
     TurnState,
 )
 from orchestrator.engine.cues import words_of
@@ -33,6 +40,16 @@ class Answering:
         self._turns = turns
         self._ids = ids
         self._out = out
+        self._said: Counter[Prompt] = Counter()
+        self._ducked = False
+        self.has_fallback = False
+        """Whether there is another brain to ask."""
+        self.can_take_message = False
+        """Whether the line can record a message."""
+        self.message_offered = False
+        """Whether the last thing said was the offer to take a message."""
+        self.hung_up = False
+        """Whether the call was told to end."""
         self.agent: AgentSpeech | None = None
         """What the agent is saying or about to say; None while the floor is free."""
         self.early: AgentSpeech | None = None
@@ -40,11 +57,28 @@ class Answering:
 
     # ------------------------------------------------------------------------------------------- beginning to answer
 
-    def say(self, prompt: Prompt, now_ms: float, turn_id: int = 0, *, failed: bool = False) -> None:
-        """Speak a prompt of our own."""
+    def say(
+        self,
+        prompt: Prompt,
+        now_ms: float,
+        turn_id: int = 0,
+        *,
+        failed: bool = False,
+        hang_up: HangUpReason | None = None,
+    ) -> None:
+        """Speak a prompt of our own; with ``hang_up`` the call ends once it was heard."""
         playout_id = self._ids.next_playout()
-        self.agent = AgentSpeech(playout_id, turn_id, asked_at_ms=now_ms, written=True, failed=failed)
-        self._out.append(Say(playout_id, prompt, turn_id))
+        self.agent = AgentSpeech(
+            playout_id, turn_id, asked_at_ms=now_ms, written=True, failed=failed, hang_up=hang_up, prompt=prompt
+        )
+        self.message_offered = prompt is Prompt.OFFER_MESSAGE
+        self._say(playout_id, prompt, turn_id)
+
+    def take_message(self, turn: Turn) -> None:
+        """The caller took up the offer to leave a message."""
+        self.message_offered = False
+        self._out.append(TakeMessage())
+        self._out.extend(self._turns.end(turn.turn_id, Outcome.COMPLETED))
 
     def speculate(self, turn: Turn, text: str, now_ms: float) -> None:
         """Begin a reply to what the caller has said so far."""
@@ -62,10 +96,14 @@ class Answering:
         self.early = None
         turn.candidate_id = 0
         turn.speculation = Speculation.MISS
+        turn.wasted += 1
 
-    def commit(self, turn: Turn, text: str, now_ms: float, *, eos_ms: float, eos_at_ms: float) -> None:
+    def commit(  # what a commit consists of
+        self, turn: Turn, text: str, now_ms: float, *, eos_ms: float, eos_at_ms: float, rule: EndpointRule
+    ) -> None:
         """The turn is the agent's: answer ``text``, with the early reply where it answers just that."""
-        turn.text = text
+        turn.text, turn.eos_ms = text, eos_ms
+        self.message_offered = False
         if self.early is not None and words_of(turn.candidate_text) == words_of(text) and not self.early.failed:
             agent, self.early = self.early, None
             turn.speculation = Speculation.HIT
@@ -78,7 +116,7 @@ class Answering:
         agent.asked_at_ms = now_ms
         self.agent = agent
         self._out.append(
-            CommitReply(turn.turn_id, turn.candidate_id, agent.playout_id, text, turn.joins, eos_ms, eos_at_ms)
+            CommitReply(turn.turn_id, turn.candidate_id, agent.playout_id, text, turn.joins, eos_ms, eos_at_ms, rule)
         )
         self._out.extend(self._turns.enter(turn, TurnState.COMMITTED))
 
@@ -94,6 +132,19 @@ class Answering:
 
     # ---------------------------------------------------------------------------------------------------- the caller
 
+    def duck(self, gain_db: float) -> None:
+        """Be quieter while it is not clear whether the caller speaks."""
+        agent = self.agent
+        if agent is not None and agent.announced and not agent.paused and not self._ducked:
+            self._ducked = True
+            self._out.append(Duck(gain_db))
+
+    def unduck(self) -> None:
+        """Be as loud as before."""
+        if self._ducked:
+            self._ducked = False
+            self._out.append(Duck(0.0))
+
     def pause(self, now_ms: float) -> None:
         """Be silent, in case the caller means to interrupt."""
         agent = self.agent
@@ -101,16 +152,22 @@ class Answering:
             return
         agent.paused_at_ms = now_ms
         self._out.append(Pause(agent.playout_id))
+        # Nothing plays now: what follows, the rest or another reply, is to be as loud as ever.
+        self.unduck()
         self._enter(agent, TurnState.PAUSED)
 
     def resume(self) -> None:
-        """The caller did not mean it: go on with what was not heard."""
+        """The caller did not mean it: go on with what was not heard. A filler is not gone on with."""
         agent = self.agent
         if agent is None or not agent.paused:
             return
         before = agent.playout_id
-        agent.continue_as(self._ids.next_playout())
-        self._out.append(ResumeTail(agent.playout_id, before, agent.turn_id))
+        if agent.in_filler:
+            agent.paused_at_ms = None
+            self._speak(agent)
+        else:
+            agent.continue_as(self._ids.next_playout())
+            self._out.append(ResumeTail(agent.playout_id, before, agent.turn_id))
         self._enter(agent, TurnState.SPEAKING if agent.any_sent else TurnState.COMMITTED)
 
     def cancel(self, outcome: Outcome) -> None:
@@ -120,6 +177,7 @@ class Answering:
             return
         if not agent.paused:
             self._out.append(Clear(agent.playout_id))
+        self.unduck()
         if agent.candidate_id:
             self._out.append(DiscardReply(agent.turn_id, agent.candidate_id))
         self._out.extend(self._turns.end(agent.turn_id, Outcome.ERROR if agent.failed else outcome))
@@ -130,6 +188,10 @@ class Answering:
         """The brain gave content."""
         if speech := self._find(candidate_id):
             speech.content_at_ms = now_ms
+            if speech.in_filler and not speech.announced and not speech.paused:
+                # The reply is there before its filler.
+                self._out.append(Clear(speech.playout_id))
+                self._speak(speech)
 
     def written(self, candidate_id: int, *, silent: bool) -> None:
         """The brain has finished."""
@@ -140,7 +202,7 @@ class Answering:
     def hang_up_after(self, candidate_id: int) -> None:
         """The call is to end once this candidate was heard."""
         if speech := self._find(candidate_id):
-            speech.hang_up = True
+            speech.hang_up = HangUpReason.FAREWELL
 
     def reply_failed(self, candidate_id: int, now_ms: float, *, audible: bool) -> None:
         """A part failed: what is whole is spoken; where there is nothing, the agent apologises."""
@@ -156,18 +218,25 @@ class Answering:
         """The first sound of a playout was sent."""
         agent = self.agent
         if agent is not None and agent.playout_id == playout_id and not agent.paused:
-            agent.announced = agent.any_sent = True
-            self._enter(agent, TurnState.SPEAKING)
+            agent.announced = True
+            if not agent.in_filler:
+                agent.any_sent = True
+                self._enter(agent, TurnState.SPEAKING)
 
     def playout_progress(self, playout_id: int, heard_ms: float) -> None:
         """So much of a playout was heard."""
-        if self.agent is not None and self.agent.playout_id == playout_id:
-            self.agent.heard_ms = max(self.agent.heard_ms, heard_ms)
+        agent = self.agent
+        if agent is not None and agent.playout_id == playout_id and not agent.in_filler:
+            agent.heard_ms = max(agent.heard_ms, heard_ms)
 
     def playout_finished(self, playout_id: int, *, failed: bool) -> None:
         """A playout was heard to its end, also when that is learned after it was paused."""
         agent = self.agent
         if agent is None or agent.playout_id != playout_id:
+            return
+        if agent.in_filler:
+            if not agent.paused:
+                self._speak(agent)
             return
         agent.failed = agent.failed or failed
         self._complete(agent)
@@ -181,29 +250,68 @@ class Answering:
             return
         if agent.silent:
             self._complete(agent)
-        elif (deadline := self._overdue_at(agent)) is not None and now_ms >= deadline:
-            if not agent.candidate_id:
-                agent.failed = True
-                self._out.append(Clear(agent.playout_id))
-                self._complete(agent)
-            elif agent.content_at_ms is None or agent.written:
-                self._apologise(agent, now_ms)
-            else:
-                agent.failed = agent.written = True
-                # What is whole has as long to sound as any reply.
-                agent.content_at_ms = now_ms
-                self._out.append(FinishReply(agent.turn_id, agent.candidate_id))
+            return
+        if (at_ms := self._filler_at(agent)) is not None and now_ms >= at_ms:
+            self._fill(agent, now_ms)
+        if (at_ms := self._fallback_at(agent)) is not None and now_ms >= at_ms:
+            agent.fell_back = True
+            self._out.append(FallBack(agent.turn_id, agent.candidate_id))
+        if (at_ms := self._filler_over_at(agent)) is not None and now_ms >= at_ms:
+            self._out.append(Clear(agent.playout_id))
+            self._speak(agent)
+        if (at_ms := self._overdue_at(agent)) is None or now_ms < at_ms:
+            return
+        if not agent.candidate_id:
+            agent.failed = True
+            self._out.append(Clear(agent.playout_id))
+            self._complete(agent)
+        elif agent.content_at_ms is None or agent.written:
+            self._apologise(agent, now_ms, no_answer=agent.content_at_ms is None)
+        else:
+            agent.failed = agent.written = True
+            # What is whole has as long to sound as any reply.
+            agent.content_at_ms = now_ms
+            self._out.append(FinishReply(agent.turn_id, agent.candidate_id))
 
     def next_deadline(self) -> float | None:
         """When ``settle`` has something to do, monotonic ms; None for never."""
-        return None if self.agent is None else self._overdue_at(self.agent)
+        agent = self.agent
+        if agent is None:
+            return None
+        due = (
+            self._filler_at(agent),
+            self._fallback_at(agent),
+            self._filler_over_at(agent),
+            self._overdue_at(agent),
+        )
+        return min((at_ms for at_ms in due if at_ms is not None), default=None)
+
+    def _waits_for_content(self, agent: AgentSpeech) -> bool:
+        return bool(agent.candidate_id) and not agent.written and agent.content_at_ms is None
+
+    def _filler_at(self, agent: AgentSpeech) -> float | None:
+        """When a short sign of thinking is due; never twice in a turn, nor while the caller may be speaking."""
+        if not self._settings.filler_ms or agent.filled or agent.paused or not self._waits_for_content(agent):
+            return None
+        return agent.asked_at_ms + self._settings.filler_ms
+
+    def _filler_over_at(self, agent: AgentSpeech) -> float | None:
+        """When a filler of whose end nobody told counts as over."""
+        if not agent.in_filler or agent.paused:
+            return None
+        return agent.filler_at_ms + self._settings.first_audio_ms
+
+    def _fallback_at(self, agent: AgentSpeech) -> float | None:
+        if not self.has_fallback or agent.fell_back or not self._settings.fallback_ms:
+            return None
+        return agent.asked_at_ms + self._settings.fallback_ms if self._waits_for_content(agent) else None
 
     def _overdue_at(self, agent: AgentSpeech) -> float | None:
         if agent.candidate_id and not agent.written:
             if agent.content_at_ms is None:
                 return agent.asked_at_ms + self._settings.first_content_ms
             return max(agent.content_at_ms, agent.asked_at_ms) + self._settings.content_gap_ms
-        if not agent.any_sent and not agent.paused:
+        if not agent.any_sent and not agent.paused and not agent.in_filler:
             return max(agent.content_at_ms or 0.0, agent.asked_at_ms) + self._settings.first_audio_ms
         return None
 
@@ -220,13 +328,40 @@ class Answering:
         if turn is not None:
             self._out.extend(self._turns.enter(turn, state))
 
-    def _apologise(self, agent: AgentSpeech, now_ms: float) -> None:
+    def _say(self, playout_id: int, prompt: Prompt, turn_id: int) -> None:
+        self._out.append(Say(playout_id, prompt, turn_id, self._said[prompt]))
+        self._said[prompt] += 1
+
+    def _fill(self, agent: AgentSpeech, now_ms: float) -> None:
+        """Say that we think. The reply's own playout, of which nothing was sent, gives way to one behind the filler."""
+        agent.filled = agent.in_filler = True
+        agent.announced = False
+        agent.filler_at_ms = now_ms
+        agent.playout_id = self._ids.next_playout()
+        self._say(agent.playout_id, Prompt.FILLER, agent.turn_id)
+
+    def _speak(self, agent: AgentSpeech) -> None:
+        """Let the reply be heard as a new playout."""
+        agent.in_filler = agent.announced = False
+        agent.playout_id = self._ids.next_playout()
+        self._out.append(SpeakReply(agent.turn_id, agent.candidate_id, agent.playout_id))
+
+    def _apologise(self, agent: AgentSpeech, now_ms: float, *, no_answer: bool = False) -> None:
         self._out.append(Clear(agent.playout_id))
+        self.unduck()
         self._out.append(DiscardReply(agent.turn_id, agent.candidate_id))
-        self.say(Prompt.APOLOGY, now_ms, agent.turn_id, failed=True)
+        prompt = Prompt.OFFER_MESSAGE if no_answer and self.can_take_message else Prompt.APOLOGY
+        self.say(prompt, now_ms, agent.turn_id, failed=True)
 
     def _complete(self, agent: AgentSpeech) -> None:
         self.agent = None
+        self.unduck()
         self._out.extend(self._turns.end(agent.turn_id, Outcome.ERROR if agent.failed else Outcome.COMPLETED))
-        if agent.hang_up:
-            self._out.append(HangUp(HangUpReason.FAREWELL, agent.playout_id if agent.announced else 0))
+        if agent.hang_up is not None:
+            self.hang_up(agent.hang_up, agent.playout_id if agent.announced else 0)
+
+    def hang_up(self, reason: HangUpReason, after_playout_id: int = 0) -> None:
+        """End the call, once."""
+        if not self.hung_up:
+            self.hung_up = True
+            self._out.append(HangUp(reason, after_playout_id))

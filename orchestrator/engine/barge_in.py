@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from enum import Enum
 
+from orchestrator.engine.caller import Caller
 from orchestrator.engine.cues import Cues
 from orchestrator.engine.endpointing import Utterance
 from orchestrator.engine.heard import AgentSpeech
-from orchestrator.engine.settings import BargeInSettings, EndpointingSettings
+
+# What the agent said before it paused may come back for so long; speech that ends by then proves nothing.
+_LAST_ECHO_MS = 640.0
+# Signs of listening that go on for so many times as long as other speech are none.
+_LISTENING_FACTOR = 2.0
 
 
 class Verdict(Enum):
@@ -23,20 +28,40 @@ class Verdict(Enum):
     """The caller had not finished: what they say belongs to the turn being answered."""
 
 
-def judge(  # one argument per thing that is weighed
-    utterance: Utterance,
-    agent: AgentSpeech,
-    began_at_ms: float,
-    barge_in: BargeInSettings,
-    endpointing: EndpointingSettings,
-    cues: Cues,
-) -> Verdict:
-    """Weigh what the caller has said so far over ``agent``; ``began_at_ms`` is when they began, monotonic."""
-    enough = utterance.speech_ms >= barge_in.confirm_speech_ms
-    if not enough and cues.is_backchannel(utterance.text):
+def judge(utterance: Utterance, agent: AgentSpeech, caller: Caller, now_ms: float) -> Verdict:
+    """Weigh what the caller has said so far over ``agent``."""
+    cues, endpointing = caller.cues, caller.settings.endpointing
+    if utterance.echoed:
         return Verdict.UNDECIDED
-    if agent.turn_id == 0 or cues.interrupts(utterance.text):
-        return Verdict.INTERRUPTS
-    soon = began_at_ms - agent.asked_at_ms <= endpointing.reopen_within_ms
+    soon = caller.began_at_ms - agent.asked_at_ms <= endpointing.reopen_within_ms
     barely_heard = agent.total_heard_ms < endpointing.reopen_heard_ms
-    return Verdict.GOES_ON if soon or barely_heard else Verdict.INTERRUPTS
+    goes_on = agent.turn_id != 0 and (soon or barely_heard) and not cues.interrupts(utterance.text)
+    # Who has not finished is let go on at their first word: there is little of a reply to lose.
+    listening = cues.is_backchannel(utterance.text) if goes_on else _may_be_listening(utterance, cues)
+    if listening and not _long_enough(utterance, agent, caller, now_ms):
+        return Verdict.UNDECIDED
+    return Verdict.GOES_ON if goes_on else Verdict.INTERRUPTS
+
+
+def _may_be_listening(utterance: Utterance, cues: Cues) -> bool:
+    """Whether what was understood so far is a sign of listening, or may become one: "of" may be "of course"."""
+    text = utterance.text
+    if cues.is_backchannel(text):
+        return True
+    if utterance.whole_words or cues.interrupts(text):
+        return False
+    return cues.is_backchannel(" ".join(text.split()[:-1]))
+
+
+def _long_enough(utterance: Utterance, agent: AgentSpeech, caller: Caller, now_ms: float) -> bool:
+    """Whether the speech is an interruption by its length, whatever was understood of it."""
+    wanted_ms = caller.settings.barge_in.confirm_speech_ms
+    if not utterance.loud and caller.guard.return_db is not None:
+        return False
+    if utterance.text.strip():
+        return utterance.speech_ms >= wanted_ms * _LISTENING_FACTOR
+    if utterance.speech_ms < wanted_ms:
+        return False
+    if agent.paused_at_ms is not None and caller.guard.audible and caller.settings.echo.enabled:
+        return now_ms - agent.paused_at_ms >= _LAST_ECHO_MS
+    return True

@@ -2,14 +2,16 @@
 
 Silence is counted from the acoustic end of speech, and in media time: sound that is late is not silence. After
 ``finalize_after_ms`` of it the recogniser is asked for its best transcript; how much longer to wait depends on what
-the transcript looks like.
+the transcript looks like, on how this caller pauses, and on whether they are dictating.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.engine.actions import EndpointRule
 from orchestrator.engine.cues import Cues, words_of
+from orchestrator.engine.pauses import LearnedPauses
 from orchestrator.engine.settings import EndpointingSettings
 
 # On a line that runs smoothly, in frames of 20 ms, the next window is there within this time: so far silence may be
@@ -29,6 +31,8 @@ class Utterance:
     began_ms: float
     text: str = ""
     """The best transcript so far."""
+    whole_words: bool = False
+    """Whether the text ends where a word does: that of a partial may be the beginning of another."""
     partial_covers_ms: float = 0.0
     finalize_id: int = 0
     """Id of the last finalize that was asked for; 0 when none was."""
@@ -49,6 +53,17 @@ class Utterance:
     """Speculative replies begun on it."""
     failed: bool = False
     """Whether no recogniser will say any more about it."""
+    language: str = ""
+    """Language of the best transcript, where the recogniser tells."""
+    language_confidence: float = 0.0
+    loud: bool = False
+    """Whether it was too loud for an echo of the agent."""
+    echoed: bool = False
+    """Whether its words, as far as they are known, are the agent's."""
+    compared: str = ""
+    """The text that was last compared with what the agent said."""
+    taught: bool = False
+    """Whether the level of an echo was learned from it."""
 
     @property
     def settled(self) -> bool:
@@ -71,38 +86,101 @@ class Utterance:
         if self.settled and words_of(text) != words_of(self.text):
             self.moved = True
         self.text = text
+        self.whole_words = False
         self.partial_covers_ms = covers_ms
 
-    def hear_final(self, finalize_id: int, text: str) -> None:
+    def hear_final(self, finalize_id: int, text: str) -> bool:
         """Take up a final, unless a later one came before it."""
         if finalize_id < self.final_id:
-            return
+            return False
         self.final_id = finalize_id
         self.text = text
+        self.whole_words = True
         self.moved = False
+        return True
+
+    def judge_end(self, probability: float, covers_ms: float) -> None:
+        """Take up an end-of-turn model's opinion, if it has heard the silence that it is about."""
+        if self.ended_ms is not None and (not covers_ms or covers_ms >= self.ended_ms - _COVERED_MS):
+            self.end_of_turn = probability
 
 
-def wait_for(utterance: Utterance, settings: EndpointingSettings, cues: Cues) -> float:
-    """Silence, in ms from the acoustic end of speech, after which the turn is decided as things stand."""
-    if utterance.failed:
-        return settings.complete_ms
-    if utterance.settled:
-        if utterance.forced_at_ms is not None:
-            return 0.0
-        if not utterance.text.strip():
-            return settings.late_ms
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Silence, in ms from the acoustic end of speech, after which the turn is decided, and why so long."""
+
+    ms: float
+    rule: EndpointRule
+
+
+class Patience:
+    """How long to wait for one call's caller."""
+
+    def __init__(self, settings: EndpointingSettings) -> None:
+        self._settings = settings
+        self.pauses = LearnedPauses(settings.pauses)
+        """How this caller pauses in mid-turn."""
+        self.expects_entity = False
+        """Whether the agent has just asked for something that is dictated."""
+
+    def wait_for(self, utterance: Utterance, cues: Cues) -> Wait:
+        """How long to wait for the caller to go on, as things stand."""
+        settings = self._settings
+        if utterance.failed:
+            return Wait(settings.complete_ms, EndpointRule.FAILED)
+        if utterance.settled and utterance.forced_at_ms is not None:
+            return Wait(0.0, EndpointRule.LENGTH)
+        if utterance.echoed:
+            return Wait(settings.complete_ms, EndpointRule.COMPLETE)  # ours, and over
+        rule = self._rule(utterance, cues)
+        if self.expects_entity or (utterance.text and cues.is_dictating(utterance.text)):
+            entity = settings.entity
+            if self.expects_entity and rule is EndpointRule.COMPLETE and cues.is_open_entity(utterance.text):
+                rule = EndpointRule.UNFINISHED
+            waits = {EndpointRule.UNFINISHED: entity.unfinished_ms, EndpointRule.CAP: entity.cap_ms}
+            return Wait(max(waits.get(rule, entity.complete_ms), self._usual_ms(rule)), rule)
+        return Wait(self._usual_ms(rule), rule)
+
+    def _rule(self, utterance: Utterance, cues: Cues) -> EndpointRule:
+        if utterance.settled:
+            if not utterance.text.strip():
+                return EndpointRule.LATE
+            unfinished = self._looks_unfinished(utterance, cues)
+            return EndpointRule.UNFINISHED if unfinished else EndpointRule.COMPLETE
+        if utterance.moved:
+            return EndpointRule.LATE
+        heard_all = utterance.ended_ms is not None and utterance.partial_covers_ms >= utterance.ended_ms - _COVERED_MS
+        if utterance.text and heard_all:
+            return EndpointRule.UNFINISHED if self._looks_unfinished(utterance, cues) else EndpointRule.LATE
+        return EndpointRule.CAP
+
+    def _looks_unfinished(self, utterance: Utterance, cues: Cues) -> bool:
         if utterance.end_of_turn is not None:
-            finished = utterance.end_of_turn >= 0.5
-        else:
-            finished = not cues.looks_unfinished(utterance.text)
-        return settings.complete_ms if finished else settings.unfinished_ms
-    if utterance.moved:
-        return settings.late_ms
-    heard_all = utterance.ended_ms is not None and utterance.partial_covers_ms >= utterance.ended_ms - _COVERED_MS
-    if utterance.text and heard_all:
-        unfinished = cues.looks_unfinished(utterance.text)
-        return settings.unfinished_ms if unfinished else settings.late_ms
-    return settings.cap_ms
+            return utterance.end_of_turn < self._settings.end_of_turn_threshold
+        return cues.looks_unfinished(utterance.text)
+
+    def _usual_ms(self, rule: EndpointRule) -> float:
+        settings = self._settings
+        match rule:
+            case EndpointRule.COMPLETE:
+                # No longer than for a transcript that is late: by then most of those who pause have gone on.
+                longer = settings.complete_ms + self.pauses.allowance_ms
+                return max(settings.complete_ms, min(longer, settings.late_ms))
+            case EndpointRule.UNFINISHED:
+                return settings.unfinished_ms
+            case EndpointRule.LATE:
+                return settings.late_ms
+        return settings.cap_ms
+
+    def went_on(self, utterance: Utterance, pause_ms: float, cues: Cues) -> None:
+        """The caller went on after a pause of so long, nothing of the agent being heard meanwhile.
+
+        Pauses in mid-phrase teach nothing: those are waited for as it is.
+        """
+        if pause_ms < self._settings.finalize_after_ms or not utterance.settled or not utterance.text:
+            return
+        if not self._looks_unfinished(utterance, cues):
+            self.pauses.learn(pause_ms)
 
 
 @dataclass(slots=True)

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SILENCE_DBFS = -100.0
+"""Level of no sound at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The conversation begins; ``greet`` is false when it continues one that another process began."""
+    """The conversation begins; ``greet`` is false when it continues one that another process began.
+
+    ``can_duck`` says whether the line can turn the agent down while it plays, ``can_take_message`` whether it can
+    record a message, ``has_fallback`` whether there is another brain to ask.
+    """
 
     at_ms: float
     greet: bool = True
+    can_duck: bool = False
+    can_take_message: bool = False
+    has_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +46,15 @@ class TurnTakenOver:
 class SpeechWindow:
     """One 32 ms window of the caller's sound was judged.
 
-    ``end_ms`` is the media time of its last sample, ``probability`` that of speech in it, ``level_dbfs`` its RMS level.
+    ``end_ms`` is the media time of its last sample, ``probability`` that of speech in it, ``level_dbfs`` its RMS level,
+    ``agent_dbfs`` that of the agent's own sound which is being played about now, as far as is known.
     """
 
     at_ms: float
     end_ms: float
     probability: float
     level_dbfs: float
+    agent_dbfs: float = SILENCE_DBFS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +69,31 @@ class PartialHeard:
 
 @dataclass(frozen=True, slots=True)
 class FinalHeard:
-    """The transcript that answers a ``Finalize``."""
+    """The transcript that answers a ``Finalize``.
+
+    ``language`` is the BCP 47 language of the text, empty where the recogniser does not say; ``language_confidence`` is
+    0 where it was not detected but given.
+    """
 
     at_ms: float
     turn_id: int
     finalize_id: int
     text: str
+    language: str = ""
+    language_confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class EndOfTurnJudged:
-    """An end-of-turn model's opinion of the open utterance: 0 will go on, 1 has finished."""
+    """An end-of-turn model's opinion of the open utterance: 0 will go on, 1 has finished.
+
+    ``covers_ms`` is the media time up to which it listened, 0 where that is not known.
+    """
 
     at_ms: float
     turn_id: int
     probability: float
+    covers_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +140,38 @@ class HangUpAsked:
 
 @dataclass(frozen=True, slots=True)
 class PlayoutStarted:
-    """The first frame of a playout was sent."""
+    """The first frame of a playout was sent; ``coming`` is the beginning of what it says."""
 
     at_ms: float
     playout_id: int
+    coming: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutProgress:
-    """``heard_ms`` of a playout have been played to the caller."""
+    """``heard_ms`` of a playout have been played to the caller.
+
+    ``said`` is the end of what was heard of it so far, ``coming`` what follows in the next moments; both are bounded.
+    """
 
     at_ms: float
     playout_id: int
     heard_ms: float
+    said: str = ""
+    coming: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutFinished:
-    """A playout was played to its end, or (``failed``) has nothing more to play because its synthesis failed."""
+    """A playout was played to its end, or (``failed``) has nothing more to play because its synthesis failed.
+
+    ``said`` is the end of what it said.
+    """
 
     at_ms: float
     playout_id: int
     failed: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +180,14 @@ class DigitPressed:
 
     at_ms: float
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesLoad:
+    """How busy the speech services are: the largest share of slots in use at any of them, 0 to 1."""
+
+    at_ms: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +220,7 @@ Event = (
     | PlayoutProgress
     | PlayoutFinished
     | DigitPressed
+    | ServicesLoad
     | CallEnded
     | Tick
 )

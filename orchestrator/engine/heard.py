@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.engine.actions import HangUpReason, Prompt
+
 
 @dataclass(slots=True)
 class AgentSpeech:
@@ -39,8 +41,18 @@ class AgentSpeech:
     """Heard of the present playout."""
     paused_at_ms: float | None = None
     """When it was paused, monotonic; None while it is not."""
-    hang_up: bool = False
-    """Whether the call is to end once it was heard."""
+    hang_up: HangUpReason | None = None
+    """Why the call is to end once it was heard; None where it is to go on."""
+    prompt: Prompt | None = None
+    """What it is, where it is no reply."""
+    filled: bool = False
+    """Whether it had its filler."""
+    in_filler: bool = False
+    """Whether its present playout is a filler, which nobody counts as the reply."""
+    filler_at_ms: float = 0.0
+    """When the filler was ordered."""
+    fell_back: bool = False
+    """Whether the other brain was asked."""
 
     @property
     def paused(self) -> bool:
@@ -58,4 +70,5 @@ class AgentSpeech:
         self.heard_before_ms = self.total_heard_ms
         self.heard_ms = 0.0
         self.announced = False
+        self.in_filler = False
         self.paused_at_ms = None

@@ -45,6 +45,10 @@ class Turn:
     candidate_id: int = 0
     candidate_text: str = ""
     speculation: Speculation = Speculation.NONE
+    wasted: int = 0
+    """Early replies that were thrown away."""
+    eos_ms: float | None = None
+    """Where the caller's speech ended, media time, once it was committed."""
 
 
 @dataclass(slots=True)
@@ -79,4 +83,6 @@ class Turns:
 
     @staticmethod
     def _report(turn: Turn, outcome: Outcome | None = None) -> ReportTurn:
-        return ReportTurn(turn.turn_id, turn.state, turn.candidate_id, turn.joins, outcome, turn.speculation)
+        return ReportTurn(
+            turn.turn_id, turn.state, turn.candidate_id, turn.joins, outcome, turn.speculation, turn.wasted
+        )

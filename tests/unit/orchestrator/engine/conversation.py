@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from orchestrator.engine import (
@@ -23,9 +23,11 @@ from orchestrator.engine import (
     PlayoutFinished,
     PlayoutProgress,
     PlayoutStarted,
+    Prompt,
     ReplyContent,
     ReplyWritten,
     ReportTurn,
+    Say,
     SpeechWindow,
     StartReply,
     Tick,
@@ -33,6 +35,8 @@ from orchestrator.engine import (
     TurnState,
     load_cues,
 )
+from orchestrator.engine.events import SILENCE_DBFS
+from orchestrator.languages import LanguageChoice
 
 WINDOW_MS = 32.0
 LOUD_DBFS, QUIET_DBFS = -20.0, -60.0
@@ -48,6 +52,12 @@ class VirtualCall:
     hears: str | None = "what time is it"
     stt_ms: float = 0.0
     """How long after a finalize its final comes."""
+    language: str = ""
+    """What language the recogniser says it was."""
+    languages: tuple[str, ...] = ()
+    """Languages that the call may be held in; none, and it never switches."""
+    agent_dbfs: float = SILENCE_DBFS
+    """How loud the agent's own sound is while it plays."""
     now_ms: float = 0.0
     behind_ms: float = 0.0
     """How far the caller's media time lies behind the clock."""
@@ -56,13 +66,14 @@ class VirtualCall:
     _at_once: bool = False
 
     def __post_init__(self) -> None:
-        self.engine = TurnEngine(self.settings, load_cues("en"), speculate=self.speculate)
+        choice = LanguageChoice(self.languages) if self.languages else None
+        self.engine = TurnEngine(self.settings, load_cues("en"), speculate=self.speculate, languages=choice)
 
     # ------------------------------------------------------------------------------------------------ what happens
 
-    def begin(self, *, greet: bool = False) -> None:
+    def begin(self, *, greet: bool = False, **line: bool) -> None:
         """The call is answered; 320 ms of silence pass, so that nothing is deaf any more."""
-        self.tell(CallStarted(self.now_ms, greet=greet))
+        self.tell(CallStarted(self.now_ms, greet=greet, **line))
         self.silence(320)
 
     def tell(self, event: Event) -> list[Action]:
@@ -71,13 +82,15 @@ class VirtualCall:
         self.done.extend((self.now_ms, action) for action in actions)
         for action in actions:
             if isinstance(action, Finalize) and self.hears is not None:
-                answer = FinalHeard(self.now_ms + self.stt_ms, action.turn_id, action.finalize_id, self.hears)
+                answer = FinalHeard(
+                    self.now_ms + self.stt_ms, action.turn_id, action.finalize_id, self.hears, self.language, 0.9
+                )
                 self._answers.append((self.now_ms + self.stt_ms, answer))
         return actions
 
-    def speech(self, ms: float) -> None:
+    def speech(self, ms: float, level_dbfs: float = LOUD_DBFS) -> None:
         """The caller speaks."""
-        self._windows(ms, 0.95, LOUD_DBFS)
+        self._windows(ms, 0.95, level_dbfs)
 
     def silence(self, ms: float) -> None:
         """The caller is silent."""
@@ -93,7 +106,8 @@ class VirtualCall:
                 self.behind_ms -= WINDOW_MS
             else:
                 self.pass_until(self.now_ms + WINDOW_MS)
-            self.tell(SpeechWindow(self.now_ms, self.now_ms - self.behind_ms, probability, level_dbfs))
+            ended_ms = self.now_ms - self.behind_ms
+            self.tell(SpeechWindow(self.now_ms, ended_ms, probability, level_dbfs, self.agent_dbfs))
             self._answer()
 
     def wait(self, ms: float) -> None:
@@ -134,13 +148,13 @@ class VirtualCall:
         due = [answer for at, answer in self._answers if at <= self.now_ms]
         self._answers = [(at, answer) for at, answer in self._answers if at > self.now_ms]
         for answer in due:
-            self.tell(FinalHeard(self.now_ms, answer.turn_id, answer.finalize_id, answer.text))
+            self.tell(replace(answer, at_ms=self.now_ms))
 
     def partial(self, text: str) -> None:
         """The recogniser understands so much of the newest utterance."""
         self.tell(PartialHeard(self.now_ms, self.engine.ids.turn, text))
 
-    def reply_sounds(self, heard_ms: float = 0.0) -> None:
+    def reply_sounds(self, heard_ms: float = 0.0, said: str = "", coming: str = "") -> None:
         """The newest candidate is written, its playout begins and is heard for so long."""
         candidate, playout = self.engine.ids.candidate, self.engine.ids.playout
         self.tell(ReplyContent(self.now_ms, candidate))
@@ -148,11 +162,11 @@ class VirtualCall:
         self.tell(PlayoutStarted(self.now_ms, playout))
         if heard_ms:
             self.silence(heard_ms)
-            self.tell(PlayoutProgress(self.now_ms, playout, heard_ms))
+            self.tell(PlayoutProgress(self.now_ms, playout, heard_ms, said, coming))
 
-    def playout_ends(self) -> None:
+    def playout_ends(self, said: str = "") -> None:
         """The newest playout was heard to its end."""
-        self.tell(PlayoutFinished(self.now_ms, self.engine.ids.playout))
+        self.tell(PlayoutFinished(self.now_ms, self.engine.ids.playout, said=said))
 
     def ask(self) -> None:
         """The caller asks something and is answered as soon as may be; the reply is committed."""
@@ -182,6 +196,14 @@ class VirtualCall:
                 assert report.outcome is not None
                 ended[report.turn_id] = report.outcome
         return ended
+
+    def said(self) -> list[Prompt]:
+        """The agent's own prompts."""
+        return [say.prompt for say in self.all_of(Say)]
+
+    def reports(self) -> list[ReportTurn]:
+        """What was told of every turn."""
+        return self.all_of(ReportTurn)
 
     def asked(self) -> list[str]:
         """What the brain was asked."""

@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.engine import (
     DiscardReply,
+    EngineSettings,
     FinishReply,
     HangUp,
     HangUpAsked,
@@ -17,6 +18,7 @@ from orchestrator.engine import (
     ReplyWritten,
     Say,
 )
+from orchestrator.engine.settings import IdleSettings
 from tests.unit.orchestrator.engine.conversation import VirtualCall
 
 
@@ -32,9 +34,9 @@ def test_a_brain_without_content_for_8_s_is_apologised_for() -> None:
     call = thinking()
     committed = call.now_ms
     call.silence(7000)
-    assert call.all_of(Say) == []
+    assert call.said() == [Prompt.FILLER]
     call.silence(1500)
-    assert [say.prompt for say in call.all_of(Say)] == [Prompt.APOLOGY]
+    assert call.said() == [Prompt.FILLER, Prompt.APOLOGY]
     assert call.when(Say) - committed == pytest.approx(8000, abs=300)
     assert call.all_of(DiscardReply) == [DiscardReply(1, 1)]
     call.playout_ends()
@@ -106,9 +108,10 @@ def test_a_hang_up_without_a_word_is_carried_out_at_once() -> None:
 
 
 def test_a_call_does_not_last_for_ever() -> None:
-    call = VirtualCall()
+    call = VirtualCall(settings=EngineSettings(idle=IdleSettings(enabled=False)))
     call.begin()
     call.wait(1_800_000)
+    assert call.said() == [Prompt.ENDING_SOON]
     assert call.all_of(HangUp) == [HangUp(HangUpReason.MAX_DURATION)]
     assert call.engine.next_deadline() is None
 

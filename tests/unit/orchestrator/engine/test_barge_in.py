@@ -9,6 +9,8 @@ from orchestrator.engine import (
     CommitReply,
     DigitPressed,
     DiscardReply,
+    Duck,
+    EngineSettings,
     Outcome,
     Pause,
     PlayoutFinished,
@@ -17,13 +19,20 @@ from orchestrator.engine import (
     Say,
     TurnState,
 )
+from orchestrator.engine.settings import BargeInSettings
 from tests.unit.orchestrator.engine.conversation import VirtualCall
 
 
-def talking(heard_ms: float = 1600, hears: str | None = "stop please") -> VirtualCall:
+def talking(
+    heard_ms: float = 1600,
+    hears: str | None = "stop please",
+    settings: EngineSettings | None = None,
+    *,
+    can_duck: bool = False,
+) -> VirtualCall:
     """A call in which the agent is speaking its first reply."""
-    call = VirtualCall()
-    call.begin()
+    call = VirtualCall(settings or EngineSettings())
+    call.begin(can_duck=can_duck)
     call.ask()
     call.reply_sounds(heard_ms)
     call.hears = hears
@@ -70,11 +79,12 @@ def test_700_ms_of_speech_are_an_interruption_whatever_was_understood() -> None:
     assert call.outcomes() == {1: Outcome.INTERRUPTED}
 
 
-def test_what_is_not_confirmed_in_900_ms_is_resumed() -> None:
+def test_150_ms_of_silence_without_a_word_let_the_agent_go_on() -> None:
     call = talking(hears=None)
     call.speech(320)
+    ended = call.now_ms
     call.silence(1200)
-    assert call.when(ResumeTail) - call.when(Pause) == pytest.approx(900)
+    assert call.when(ResumeTail) - ended == pytest.approx(150)
     assert call.all_of(ResumeTail) == [ResumeTail(2, 1, 1)]
 
 
@@ -165,3 +175,69 @@ def test_a_key_silences_the_agent_and_is_answered() -> None:
     assert call.outcomes() == {1: Outcome.INTERRUPTED}
     call.silence(1600)
     assert call.asked()[-1] == "[keys pressed: 4 2]"
+
+
+def test_what_is_not_confirmed_in_900_ms_is_resumed_though_it_lasts() -> None:
+    long = EngineSettings(barge_in=BargeInSettings(confirm_speech_ms=5000))
+    call = talking(hears=None, settings=long)
+    call.speech(1200)
+    assert call.when(ResumeTail) - call.when(Pause) == pytest.approx(900)
+
+
+def test_the_steady_preset_lets_a_quarter_of_a_second_pass() -> None:
+    call = talking(settings=EngineSettings(barge_in=BargeInSettings(preset="steady")))
+    call.speech(224)
+    assert call.all_of(Pause) == []
+    call.speech(32)
+    assert call.all_of(Pause) == [Pause(1)]
+
+
+def test_signs_of_listening_may_last_longer_than_other_speech() -> None:
+    call = talking(hears=None)
+    call.speech(320)
+    call.partial("okay right")
+    call.speech(960)
+    assert call.outcomes() == {}
+    call.speech(160)
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+
+
+def test_two_windows_turn_the_agent_down_and_silence_turns_it_up_again() -> None:
+    call = talking(hears=None, can_duck=True)
+    call.speech(64)
+    assert call.all_of(Duck) == [Duck(-12.0)]
+    call.silence(64)
+    assert call.all_of(Duck) == [Duck(-12.0), Duck(0.0)]
+    assert call.all_of(Pause) == []
+
+
+def test_what_follows_a_pause_is_as_loud_as_before() -> None:
+    call = talking(hears=None, can_duck=True)
+    call.speech(320)
+    call.silence(320)
+    kinds = [type(a) for _, a in call.done if isinstance(a, Duck | Pause | ResumeTail)]
+    assert kinds == [Duck, Pause, Duck, ResumeTail]
+    assert call.all_of(Duck)[-1] == Duck(0.0)
+
+
+def test_a_line_that_cannot_turn_the_agent_down_is_not_asked_to() -> None:
+    call = talking(hears=None)
+    call.speech(320)
+    assert call.all_of(Duck) == []
+
+
+def test_the_beginning_of_a_sign_of_listening_is_no_word_yet() -> None:
+    call = talking(hears="of course")
+    call.speech(320)
+    call.partial("of")
+    assert call.outcomes() == {}
+    call.speech(160)
+    call.silence(320)
+    assert call.outcomes() == {2: Outcome.DISCARDED}
+
+
+def test_a_first_word_that_is_whole_interrupts() -> None:
+    call = talking(hears="london")
+    call.speech(320)
+    call.silence(320)
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}

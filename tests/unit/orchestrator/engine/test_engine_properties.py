@@ -11,12 +11,17 @@ from orchestrator.engine import (
     CommitReply,
     DigitPressed,
     DiscardReply,
+    Duck,
+    EndOfTurnJudged,
     EndUtterance,
+    FallBack,
+    HangUp,
     HangUpAsked,
     Pause,
     PlayoutFinished,
     PlayoutProgress,
     PlayoutStarted,
+    Prompt,
     RecognitionFailed,
     ReplyContent,
     ReplyFailed,
@@ -24,16 +29,20 @@ from orchestrator.engine import (
     ReportTurn,
     ResumeTail,
     Say,
+    ServicesLoad,
+    SpeakReply,
     StartReply,
     TurnState,
 )
 from tests.unit.orchestrator.engine.conversation import VirtualCall
 
-TEXTS = st.sampled_from(["what time is it", "stop", "uh-huh", "", "i would like to", "tell me a story"])
+LINE = {"can_duck": True, "can_take_message": True, "has_fallback": True}
+"""Everything that a line can do, so that every action comes up."""
+TEXTS = st.sampled_from(["what time is it", "stop", "uh-huh", "", "i would like to", "tell me a story", "yes please"])
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("speech"), st.sampled_from([32, 64, 160, 480, 960])),
-        st.tuples(st.just("silence"), st.sampled_from([32, 160, 320, 960, 3000, 9000])),
+        st.tuples(st.just("silence"), st.sampled_from([32, 160, 320, 960, 3000, 9000, 30_000])),
         st.tuples(st.just("lingering"), st.sampled_from([32, 96])),
         st.tuples(st.just("wait"), st.sampled_from([20, 500, 1500])),
         st.tuples(st.just("stall"), st.sampled_from([20, 500, 1500])),
@@ -49,6 +58,12 @@ STEPS = st.lists(
         st.tuples(st.just("progress"), st.sampled_from([200, 900, 1500])),
         st.tuples(st.just("finished"), st.integers(-1, 0)),
         st.tuples(st.just("digit"), st.sampled_from("1#")),
+        st.tuples(st.just("judged"), st.sampled_from([0.1, 0.9])),
+        st.tuples(st.just("load"), st.sampled_from([0.1, 0.9])),
+        st.tuples(st.just("echo"), st.sampled_from([64, 320, 1280])),
+        st.tuples(st.just("agent sounds"), st.sampled_from([-100.0, -20.0])),
+        st.tuples(st.just("said"), st.sampled_from(["tell me a story", "what is your phone number?"])),
+        st.tuples(st.just("language"), st.sampled_from(["en", "de"])),
     ),
     max_size=40,
 )
@@ -84,6 +99,18 @@ def play(call: VirtualCall, steps: list[tuple[str, object]]) -> None:
                 call.tell(PlayoutProgress(call.now_ms, playout, number))
             case "finished":
                 call.tell(PlayoutFinished(call.now_ms, playout + number))
+            case "judged":
+                call.tell(EndOfTurnJudged(call.now_ms, call.engine.ids.turn, float(str(value))))
+            case "load":
+                call.tell(ServicesLoad(call.now_ms, float(str(value))))
+            case "echo":
+                call.speech(number, -38.0)
+            case "agent sounds":
+                call.agent_dbfs = float(str(value))
+            case "said":
+                call.tell(PlayoutProgress(call.now_ms, playout, 400, str(value), str(value)))
+            case "language":
+                call.language = str(value)
             case "digit":
                 call.tell(DigitPressed(call.now_ms, str(value)))
 
@@ -93,8 +120,8 @@ def play(call: VirtualCall, steps: list[tuple[str, object]]) -> None:
 def test_every_turn_has_one_outcome_and_nothing_outlives_the_call(
     steps: list[tuple[str, object]], speculate: bool, greet: bool, stt_ms: float
 ) -> None:
-    call = VirtualCall(speculate=speculate, stt_ms=stt_ms)
-    call.begin(greet=greet)
+    call = VirtualCall(speculate=speculate, stt_ms=stt_ms, languages=("en", "de"))
+    call.begin(greet=greet, **LINE)
     play(call, steps)
     call.end()
 
@@ -106,6 +133,8 @@ def test_every_turn_has_one_outcome_and_nothing_outlives_the_call(
     play(call, steps)
     assert len(call.done) == nothing_more
 
+    assert len(call.all_of(HangUp)) <= 1, "a call is hung up once"
+    assert sum(isinstance(a, Say) and a.prompt is Prompt.FILLER for _, a in call.done) <= len(begun)
     ended: set[int] = set()
     for report in call.all_of(ReportTurn):
         assert report.turn_id not in ended, "nothing is reported of a turn that has ended"
@@ -119,13 +148,13 @@ def test_no_playout_is_begun_twice_or_after_it_was_cleared(
     steps: list[tuple[str, object]], speculate: bool, greet: bool
 ) -> None:
     call = VirtualCall(speculate=speculate)
-    call.begin(greet=greet)
+    call.begin(greet=greet, **LINE)
     play(call, steps)
     call.end()
 
     last, cleared = 0, 0
     for _, action in call.done:
-        if isinstance(action, Say | CommitReply | ResumeTail):
+        if isinstance(action, Say | CommitReply | ResumeTail | SpeakReply):
             assert action.playout_id > max(last, cleared)
             last = action.playout_id
         elif isinstance(action, Clear | Pause):
@@ -139,7 +168,7 @@ def test_no_playout_is_begun_twice_or_after_it_was_cleared(
 @given(steps=STEPS, speculate=st.booleans())
 def test_candidates_and_utterances_are_all_ended(steps: list[tuple[str, object]], speculate: bool) -> None:
     call = VirtualCall(speculate=speculate)
-    call.begin()
+    call.begin(**LINE)
     play(call, steps)
     call.end()
 
@@ -158,6 +187,8 @@ def test_candidates_and_utterances_are_all_ended(steps: list[tuple[str, object]]
             case StartReply(turn_id=turn_id, candidate_id=candidate_id):
                 assert candidate_id > max(started, default=0)
                 started[candidate_id] = turn_id
+            case FallBack(candidate_id=candidate_id) | SpeakReply(candidate_id=candidate_id):
+                assert candidate_id in committed - discarded, "only a reply that is awaited"
             case CommitReply(candidate_id=candidate_id):
                 assert candidate_id in started
                 assert candidate_id not in committed | discarded
@@ -169,3 +200,21 @@ def test_candidates_and_utterances_are_all_ended(steps: list[tuple[str, object]]
     assert open_utterance is None
     assert set(started) == committed | discarded, "a reply that is not spoken is thrown away"
     assert len(committed) == len({started[c] for c in committed}), "one reply is spoken in a turn"
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=STEPS, speculate=st.booleans())
+def test_the_agent_is_as_loud_as_ever_when_it_begins_anew(steps: list[tuple[str, object]], speculate: bool) -> None:
+    call = VirtualCall(speculate=speculate)
+    call.begin(greet=True, **LINE)
+    play(call, steps)
+    call.end()
+
+    ducked = False
+    for _, action in call.done:
+        if isinstance(action, Duck):
+            assert ducked != (action.gain_db < 0), "turned down once, and up once"
+            ducked = action.gain_db < 0
+        elif isinstance(action, Say | CommitReply | ResumeTail):
+            assert not ducked
+    assert not ducked

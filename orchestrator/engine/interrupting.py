@@ -1,0 +1,112 @@
+"""What is done about a caller who makes a sound while the agent has the floor: quieter, silent, gone, or on it goes."""
+
+from __future__ import annotations
+
+from orchestrator.engine.actions import Action, Outcome
+from orchestrator.engine.answering import Answering
+from orchestrator.engine.barge_in import Verdict, judge
+from orchestrator.engine.caller import EPSILON_MS, Caller
+from orchestrator.engine.cues import words_of
+from orchestrator.engine.endpointing import Utterance
+from orchestrator.engine.heard import AgentSpeech
+from orchestrator.engine.speech import WINDOW_MS
+from orchestrator.engine.turns import Turns
+
+# Loudness is compared now and then, not at each window: it takes as long as all the rest.
+_LOOK_EVERY_WINDOWS = 8
+# One word that was played may be anybody's; from so many on it is known how loud the echo is.
+_PROVING_WORDS = 2
+
+
+class Interrupting:
+    """Weighs the caller's speech against the agent's."""
+
+    def __init__(self, caller: Caller, answering: Answering, turns: Turns, out: list[Action]) -> None:
+        self._caller = caller
+        self._answering = answering
+        self._turns = turns
+        self._out = out
+        self._settings = caller.settings.barge_in
+        self._paused_run_ms: float | None = None
+        self.can_duck = False
+        """Whether the line can turn the agent down while it plays."""
+
+    def consider(self, now_ms: float) -> None:
+        """Act on what is known by now."""
+        caller = self._caller
+        utterance, agent = caller.utterance, self._answering.agent
+        if utterance is None or agent is None:
+            return
+        self._look_for_echo(utterance)
+        verdict = judge(utterance, agent, caller, now_ms)
+        if verdict is not Verdict.UNDECIDED:
+            self._yield_floor(utterance, agent, verdict)
+        elif agent.paused_at_ms is not None:
+            if now_ms >= self._resume_at(utterance, agent, agent.paused_at_ms) - EPSILON_MS:
+                self._answering.resume()
+        elif caller.gate.speaking:
+            self._give_way(utterance, now_ms)
+        else:
+            self._answering.unduck()
+
+    def next_deadline(self) -> float | None:
+        """When ``consider`` has something to do though nothing happens, monotonic ms; None for never."""
+        utterance, agent = self._caller.utterance, self._answering.agent
+        if agent is None or agent.paused_at_ms is None:
+            return None
+        if utterance is None:
+            return agent.paused_at_ms + self._settings.confirm_within_ms
+        return self._resume_at(utterance, agent, agent.paused_at_ms)
+
+    def _resume_at(self, utterance: Utterance, agent: AgentSpeech, paused_at_ms: float) -> float:
+        caller = self._caller
+        latest = paused_at_ms + self._settings.confirm_within_ms
+        if utterance.ended_ms is None or caller.holding_for_hint:
+            return latest
+        return min(latest, caller.clock.deadline(utterance.ended_ms, self._settings.resume_silence_ms))
+
+    def _look_for_echo(self, utterance: Utterance) -> None:
+        caller, text = self._caller, utterance.text
+        if text == utterance.compared:
+            return
+        utterance.compared = text
+        utterance.echoed = caller.guard.is_echo(text, caller.began_at_ms)
+        if utterance.loud and caller.cues.interrupts(text):
+            utterance.echoed = False  # "no" may well be a word of ours, and is one of theirs
+        if utterance.echoed and not utterance.taught and len(words_of(text)) >= _PROVING_WORDS:
+            utterance.taught = True
+            caller.guard.learn(int((caller.clock.media_ms - utterance.began_ms) / WINDOW_MS))
+
+    def _give_way(self, utterance: Utterance, now_ms: float) -> None:
+        caller, settings = self._caller, self._settings
+        gate, guard = caller.gate, caller.guard
+        if gate.run_windows >= settings.duck_windows and self.can_duck and guard.cleared(settings.duck_windows):
+            self._answering.duck(-settings.duck_db)
+        # One stretch of speech pauses the agent once: after a resume, only words or length can stop it again.
+        if gate.run_windows < settings.pause_windows or self._paused_run_ms == gate.began_ms:
+            return
+        if guard.cleared(settings.pause_windows) or self._is_doubtful(utterance):
+            utterance.loud = True
+            self._paused_run_ms = gate.began_ms
+            self._answering.pause(now_ms)
+
+    def _is_doubtful(self, utterance: Utterance) -> bool:
+        """Whether speech no louder than an echo has gone on for too long to be one, and does not follow ours."""
+        caller = self._caller
+        if utterance.echoed or caller.gate.run_windows % _LOOK_EVERY_WINDOWS:
+            return False
+        long_ms = caller.gate.run_windows * WINDOW_MS
+        return long_ms >= caller.settings.echo.doubtful_ms and not caller.guard.follows
+
+    def _yield_floor(self, utterance: Utterance, agent: AgentSpeech, verdict: Verdict) -> None:
+        if verdict is Verdict.INTERRUPTS:
+            self._answering.cancel(Outcome.INTERRUPTED)
+            return
+        turn = self._turns.open[utterance.turn_id]
+        joined = self._turns.open.get(agent.turn_id)
+        if joined is not None:
+            turn.joins, turn.joined_text = joined.turn_id, joined.text
+            self._out.append(self._turns.report(turn))
+            if not agent.any_sent and joined.eos_ms is not None:
+                self._caller.patience.pauses.learn(utterance.began_ms - joined.eos_ms)
+        self._answering.cancel(Outcome.DISCARDED)
