@@ -9,6 +9,7 @@ from opentelemetry.context import Context
 
 from orchestrator.call_context import CallContext
 from orchestrator.caller_audio import CallerAudio
+from orchestrator.end_of_turn import EndOfTurnJudge
 from orchestrator.engine import EndOfTurnJudged, FinalHeard, PartialHeard, RecognitionFailed
 from orchestrator.playout import ms_of
 from orchestrator.recognition import Recognition, RecognitionError
@@ -35,15 +36,22 @@ class _OpenUtterance:
 class Listening:
     """At most one utterance is open; those that ended may still be finishing."""
 
-    def __init__(self, call: CallContext, audio: CallerAudio) -> None:
+    def __init__(self, call: CallContext, audio: CallerAudio, judge: EndOfTurnJudge | None = None) -> None:
+        """``judge`` is asked at each finalize whether the caller has finished, where there is such a model."""
         self._call = call
         self._audio = audio
+        self._judge = judge
         self._open: _OpenUtterance | None = None
 
     def hear(self, payload: bytes) -> None:
         """Pass the caller's next sound to the open utterance, if there is one."""
         if self._open is not None and not self._open.recognition.log.feed(payload):
             self._call.notice("UTTERANCE_TOO_LONG", "The utterance was longer than is kept.", self._open.turn_id)
+
+    @property
+    def heard_ms(self) -> float:
+        """Media time up to which the caller's sound has come."""
+        return self._audio.media_ms
 
     def covered_ms(self, answered_ms: float) -> float:
         """Media time before which the caller's sound needs no second hearing; ``answered_ms`` is where it was answered.
@@ -75,6 +83,8 @@ class Listening:
         """Ask for a transcript of the open utterance."""
         if self._open is not None and self._open.turn_id == turn_id:
             self._open.recognition.log.finalize(finalize_id)
+            if self._judge is not None:
+                self._judge.ask(turn_id, self._open.from_ms)
 
     def end(self, turn_id: int, *, discard: bool, text: str = "") -> None:
         """Close the open utterance: let its recognition finish, or throw it away."""
@@ -82,6 +92,8 @@ class Listening:
         if utterance is None or utterance.turn_id != turn_id:
             return
         self._open = None
+        if self._judge is not None:
+            self._judge.withdraw()
         utterance.recognition.log.finish()
         if discard and utterance.task is not None:
             utterance.task.cancel()
@@ -110,9 +122,15 @@ class Listening:
             self._call.post(PartialHeard(now_ms, turn_id, text, covers_ms))
         elif kind == "final" and response.final.finalize_id:
             self._tell(utterance, response.final.text, final=False)
-            self._call.post(FinalHeard(now_ms, turn_id, response.final.finalize_id, response.final.text))
+            final = response.final
+            heard = FinalHeard(
+                now_ms, turn_id, final.finalize_id, final.text, final.language, final.language_confidence
+            )
+            self._call.post(heard)
         elif kind == "end_of_turn":
-            self._call.post(EndOfTurnJudged(now_ms, turn_id, response.end_of_turn.probability))
+            judged = response.end_of_turn
+            covers_ms = from_ms + ms_of(judged.offset) if judged.HasField("offset") else 0.0
+            self._call.post(EndOfTurnJudged(now_ms, turn_id, judged.probability, covers_ms))
 
     def _tell(self, utterance: _OpenUtterance, text: str, *, final: bool) -> None:
         if (text == utterance.told and not final) or not text.strip():

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from google.protobuf.duration_pb2 import Duration
 
+from orchestrator.engine.events import SILENCE_DBFS
 from orchestrator.outbox import Outbox
+from orchestrator.played_level import PlayedLevels
 from orchestrator.spoken import SpokenReply
 from parley.audio.v1 import audio_pb2
 from parley.conversation.v1 import conversation_pb2 as conv
@@ -76,9 +78,25 @@ class Playout:
     reported_ms: float = 0.0
     last_mark: int = 0
     """Number of the mark behind its last sound; 0 until that was sent."""
+    _levels: PlayedLevels = field(init=False)
+    _heard_at_ms: float | None = None
+    _heard_ms: float = 0.0
     _reported: asyncio.Event = field(default_factory=asyncio.Event)
     _segments_told: int = 0
     _final_told: bool = False
+
+    def __post_init__(self) -> None:
+        self._levels = PlayedLevels(self.spoken.format)
+
+    def first_sent(self, now_ms: float) -> None:
+        """Its first sound went out: from here on it is taken to be playing."""
+        self._heard_at_ms, self._heard_ms = now_ms, 0.0
+
+    def level_at(self, now_ms: float) -> float:
+        """How loud, in dBFS, what the caller hears of it at a moment is, going by the last report and the clock."""
+        if self._heard_at_ms is None:
+            return SILENCE_DBFS
+        return self._levels.at(min(self._heard_ms + now_ms - self._heard_at_ms, self.sent_ms))
 
     async def run(self) -> bool:
         """Send it to its end and wait until it was heard. False when there was nothing to send."""
@@ -90,6 +108,7 @@ class Playout:
             length = min(longest, next_mark_ms - self.sent_ms, self.spoken.ms(waiting))
             await self._room(length)
             payload = self.spoken.read(position, max(1, self.spoken.samples_in(length)))
+            self._levels.push(payload)
             if not self.announced:
                 self._announce()
             seq += 1
@@ -111,9 +130,11 @@ class Playout:
             await self._report(self.sent_ms - self.reported_ms)
         return True
 
-    def report(self, position_ms: float) -> None:
-        """The gateway says that so much of it was played."""
+    def report(self, position_ms: float, now_ms: float | None = None) -> None:
+        """The gateway says that so much of it was played, by now."""
         if position_ms > self.reported_ms:
+            if now_ms is not None and self._heard_at_ms is not None:
+                self._heard_at_ms, self._heard_ms = now_ms, position_ms
             self.reported_ms = min(position_ms, self.sent_ms)
             self.spoken.played(self.start_sample + self.spoken.samples_in(self.reported_ms))
             self._reported.set()

@@ -7,16 +7,21 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from orchestrator.brain import Brain, BrainError, BrainEvent, BrainRequest, TextDelta, ToolCall
+from orchestrator.asking import Asking, AskingEvent, Pausing
+from orchestrator.brain import Brain, BrainError, BrainRequest, TextDelta
 from orchestrator.engine import Event, HangUpAsked, ReplyContent, ReplyFailed, ReplyWritten
-from orchestrator.speech_text import SpeechChunker, SpeechSegment
+from orchestrator.speech_text import Numbers, SpeechChunker, SpeechSegment
 from orchestrator.spoken import SpokenReply
 from orchestrator.synthesis import SegmentQueue, Synthesis, SynthesisError
+from orchestrator.tools import END_CALL, CallTools, RefusalReason
 from servicekit.logs import get_logger
+
+__all__ = ["END_CALL", "LULL_S", "Reply"]
 
 log = get_logger(__name__)
 
-END_CALL = "end_call"
+# What stands between the words before a tool's result and those behind it: the two must not run into one sentence.
+_BEHIND_A_TOOL = "\n\n"
 # A sentence waits for the character behind its full stop, which may prove it a number. A brain that is silent for this
 # long has ended the sentence: it looks something up, or has stalled.
 LULL_S = 0.3
@@ -39,6 +44,12 @@ class Reply:
     """Called with ``llm_request``, ``llm_first_content``, ``first_clause``, ``tts_first_audio``."""
     notice: Callable[[str, str], None]
     """Called with a code and a message for the operator when something fails."""
+    tools: CallTools
+    """The call's tools; this candidate's calls of them are noted there."""
+    fallback: Brain | None = None
+    """Asked in the brain's place where that fails, or is given up, before any content."""
+    numbers: Numbers = "auto"
+    _asking: Asking = field(init=False)
     _writer: asyncio.Task[None] | None = None
     _chunker: SpeechChunker = field(init=False)
     _segments: SegmentQueue = field(default_factory=SegmentQueue)
@@ -51,9 +62,13 @@ class Reply:
     _cut_short: bool = False
     _unspeakable: bool = False
     _finished: bool = False
+    _paused: bool = False
+    """Whether the last words came before a tool's result."""
 
     def __post_init__(self) -> None:
-        self._chunker = SpeechChunker(self.language)
+        self._chunker = SpeechChunker(self.language, numbers=self.numbers)
+        tools = self.tools.candidate(self.candidate_id, hang_up=self._hang_up, refused=self._refused)
+        self._asking = Asking(self.brain, self.fallback, self.request, tools, self.notice)
 
     async def run(self) -> None:
         """Produce the reply. Cancelling it closes the brain's request and the synthesis at once."""
@@ -73,10 +88,17 @@ class Reply:
         if self._writer is not None:
             self._writer.cancel()
 
+    def fall_back(self) -> bool:
+        """The brain has given no content for too long: ask the fallback instead, with the same synthesis.
+
+        False, and nothing changes, where there is none, it was asked already, or content has come.
+        """
+        return self._asking.fall_back()
+
     async def _write(self) -> None:
         self.milestone("llm_request")
         try:
-            async with aclosing(self.brain.reply(self.request)) as answer:
+            async with aclosing(self._asking.events()) as answer:
                 async for event in answer:
                     self._take(event)
             self._finish()
@@ -95,18 +117,26 @@ class Reply:
                 self._lull.cancel()
             self._segments.close()
 
-    def _take(self, event: BrainEvent) -> None:
+    def _take(self, event: AskingEvent) -> None:
         if isinstance(event, TextDelta):
             if not self.spoken.written:
                 self.milestone("llm_first_content")
-            self.spoken.written += event.text
-            self._queue(self._chunker.push(event.text))
+                self.spoken.by_fallback |= self._asking.fell_back
+            elif self._paused:
+                self._queue(self._write_down(_BEHIND_A_TOOL))
+            self._paused = False
+            self._queue(self._write_down(event.text))
             self._watch_for_lull()
             self.post(ReplyContent(self.now_ms(), self.candidate_id))
-        elif isinstance(event, ToolCall):
-            self._use_tool(event)
+        elif isinstance(event, Pausing):
+            self._paused = True
+            self._queue(self._chunker.settle())
         else:
             self._finish()
+
+    def _write_down(self, text: str) -> list[SpeechSegment]:
+        self.spoken.written += text
+        return self._chunker.push(text)
 
     def _finish(self) -> None:
         """The brain has said its last word, though its stream may take a moment longer to end."""
@@ -150,12 +180,13 @@ class Reply:
             self._spoken_to = segment.written_end
             self._segments.put(segment)
 
-    def _use_tool(self, call: ToolCall) -> None:
-        if call.name == END_CALL:
-            # Only noted: the engine hangs up once the farewell was heard, and forgets it with a discarded candidate.
-            self.post(HangUpAsked(self.now_ms(), self.candidate_id))
-        else:
-            self.notice("TOOL_UNKNOWN", f"The brain asked for a tool that does not exist here: {call.name[:40]}")
+    def _hang_up(self) -> None:
+        # Only noted: the engine hangs up once the farewell was heard, and forgets it with a discarded candidate.
+        self.post(HangUpAsked(self.now_ms(), self.candidate_id))
+
+    def _refused(self, reason: RefusalReason) -> None:
+        code = "TOOL_UNKNOWN" if reason is RefusalReason.UNKNOWN_TOOL else "TOOL_REFUSED"
+        self.notice(code, f"The brain called a tool that is not carried out: {reason.value}.")
 
     async def _speak(self) -> None:
         try:

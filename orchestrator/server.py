@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
@@ -14,18 +15,24 @@ from opentelemetry.context import Context
 
 from orchestrator.brain import open_brain
 from orchestrator.call_context import Services
-from orchestrator.checkpoint import CallMemory, CheckpointUnreadableError, load
+from orchestrator.checkpoint import CallMemory, CheckpointUnreadableError
+from orchestrator.checkpoint import load as load_checkpoint
+from orchestrator.clean_up import check
+from orchestrator.end_of_turn import EndOfTurnJudges, EndOfTurnModel
+from orchestrator.event_log import EventLogs
 from orchestrator.heard import SegmentText
 from orchestrator.history import History
 from orchestrator.outbox import OutboxFullError
 from orchestrator.prompts import Prompts
 from orchestrator.session import Session, voice_for
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.speech_text import SpeechChunker
+from orchestrator.speech_load import SpeechLoad
+from orchestrator.speech_text import Numbers, SpeechChunker, prepare_speech_text
 from orchestrator.spoken import SpokenReply
 from orchestrator.synthesis import SegmentQueue, Synthesis, SynthesisError, VoiceOptions
 from orchestrator.turn_record import TurnMetrics
 from orchestrator.vad import SpeechModels, lent
+from orchestrator.wording import prepared
 from parley.audio.v1 import audio_pb2
 from parley.conversation.v1 import conversation_pb2 as conv
 from parley.conversation.v1 import conversation_pb2_grpc as conv_grpc
@@ -96,7 +103,8 @@ class ConversationServicer(conv_grpc.ConversationServicer):
         if accepted:
             services = self._services
             language = request.language or services.settings.language
-            await asyncio.gather(services.brain.warm(), self._prepare_prompts(language))
+            brains = [services.brain] if services.fallback is None else [services.brain, services.fallback]
+            await asyncio.gather(*(brain.warm() for brain in brains), self._prepare_prompts(language))
         return conv.PrepareResponse(accepted=accepted)
 
     async def GetInfo(  # noqa: N802 - gRPC's name
@@ -141,7 +149,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
         memory = CallMemory(History())
         if start.resume.checkpoint.state:
             try:
-                memory = load(start.resume.checkpoint.state)
+                memory = load_checkpoint(start.resume.checkpoint.state)
             except CheckpointUnreadableError as error:
                 await _refuse(context, Reason.CHECKPOINT_UNREADABLE, str(error))
 
@@ -185,7 +193,7 @@ class ConversationServicer(conv_grpc.ConversationServicer):
         voice = voice_for(services, MULAW_8K, language)
         try:
             async with asyncio.timeout(_GREETING_WITHIN_S):
-                for text in (services.settings.prompts.greeting, services.settings.prompts.apology):
+                for text in prepared(services.settings.prompts, language):
                     await services.prompts.get(text, voice)
         except (SynthesisError, TimeoutError) as error:
             # The call may yet be answered: the greeting is tried again when it is to be spoken.
@@ -204,13 +212,15 @@ def parley_version() -> str:
         return "0"
 
 
-def cut_into_segments(text: str, language: str) -> list[SegmentText]:
+def cut_into_segments(text: str, language: str, numbers: Numbers = "auto") -> list[SegmentText]:
     """A fixed text as the segments that a reply would be cut into."""
-    chunker = SpeechChunker(language)
+    chunker = SpeechChunker(language, numbers=numbers)
     return [*chunker.push(text), *chunker.finish()]
 
 
-def prompts_for(tts: tts_pb2_grpc.TextToSpeechAsyncStub, telemetry: Telemetry, attempts: int) -> Prompts:
+def prompts_for(
+    tts: tts_pb2_grpc.TextToSpeechAsyncStub, telemetry: Telemetry, attempts: int, numbers: Numbers = "auto"
+) -> Prompts:
     """The prompts of a process, spoken by its text-to-speech service."""
 
     async def render(segments: Sequence[SegmentText], voice: VoiceOptions) -> SpokenReply:
@@ -224,7 +234,7 @@ def prompts_for(tts: tts_pb2_grpc.TextToSpeechAsyncStub, telemetry: Telemetry, a
         spoken.close()
         return spoken
 
-    return Prompts(render, cut_into_segments)
+    return Prompts(render, partial(cut_into_segments, numbers=numbers))
 
 
 async def serve(process: Process[OrchestratorSettings]) -> None:
@@ -235,17 +245,33 @@ async def serve(process: Process[OrchestratorSettings]) -> None:
     models = SpeechModels(settings.max_calls)
     await models.load(_MODELS_IN_ADVANCE)
     server = GrpcServer(listen=settings.listen, telemetry=telemetry, drain=settings.drain, services=[SERVICE])
+    check(settings.clean_up)
+    end_of_turn = await asyncio.to_thread(EndOfTurnModel.load, settings.end_of_turn)
+    judges = EndOfTurnJudges(end_of_turn, settings.end_of_turn) if end_of_turn is not None else None
+    event_logs = EventLogs(settings.event_log)
+    if settings.speech_text.numbers == "auto":
+        # The first number would hold up the loop while a language's words are loaded.
+        for language in dict.fromkeys((settings.language, *settings.stt.languages)):
+            await asyncio.to_thread(prepare_speech_text, language)
     brain = open_brain(settings.brain, telemetry)
+    fallback = open_brain(settings.fallback, telemetry, "orchestrator.fallback") if settings.fallback else None
     async with open_channel(settings.stt.target) as stt_channel, open_channel(settings.tts.target) as tts_channel:
         tts = tts_pb2_grpc.TextToSpeechStub(tts_channel)
+        stt = stt_pb2_grpc.SpeechToTextStub(stt_channel)
+        load = SpeechLoad(stt, tts)
+        watching = asyncio.create_task(load.run(), name="speech load")
         services = Services(
             settings=settings,
             telemetry=telemetry,
             metrics=TurnMetrics(telemetry),
             brain=brain,
-            stt=stt_pb2_grpc.SpeechToTextStub(stt_channel),
+            fallback=fallback,
+            event_logs=event_logs,
+            judges=judges,
+            load=load,
+            stt=stt,
             tts=tts,
-            prompts=prompts_for(tts, telemetry, settings.tts.attempts),
+            prompts=prompts_for(tts, telemetry, settings.tts.attempts, settings.speech_text.numbers),
         )
         servicer = ConversationServicer(services, server, slots, models)
         conv_grpc.add_ConversationServicer_to_server(servicer, server.grpc)
@@ -256,5 +282,12 @@ async def serve(process: Process[OrchestratorSettings]) -> None:
             await process.stopping.wait()
             await server.drain(slots=slots, go_away=servicer.go_away)
         finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             await services.prompts.close()
+            if judges is not None:
+                await judges.close()
+            await asyncio.to_thread(event_logs.close)
             await brain.close()
+            if fallback is not None:
+                await fallback.close()

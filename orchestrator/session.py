@@ -10,31 +10,38 @@ from typing import Any
 from orchestrator.call_context import CallContext, Services
 from orchestrator.caller_audio import CallerAudio
 from orchestrator.checkpoint import CallMemory
+from orchestrator.clean_up import open_clean_up, open_wire_clean_up
 from orchestrator.engine import (
     CallEnded,
     CallStarted,
     DigitPressed,
+    EndOfTurnJudged,
     Event,
     FinalHeard,
     Ids,
     PartialHeard,
     PlayoutFinished,
     ReplyWritten,
+    ServicesLoad,
     SpeechWindow,
     Tick,
     TurnEngine,
     TurnTakenOver,
     load_cues,
 )
+from orchestrator.languages import LanguageChoice
 from orchestrator.listening import Listening
 from orchestrator.outbox import Outbox, OutboxFullError
 from orchestrator.playout import MarkCounter, duration_of, ms_of
 from orchestrator.recognition import RecognitionOptions
 from orchestrator.speaking import Speaking
+from orchestrator.speech_load import SpeechLoad
 from orchestrator.synthesis import VoiceOptions
 from orchestrator.taking_over import left_over
+from orchestrator.tools import CallTools
 from orchestrator.turn_work import TurnWork
 from orchestrator.vad import SpeechModel
+from orchestrator.wording import greets
 from parley.audio.v1 import audio_pb2
 from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit.logs import get_logger
@@ -87,7 +94,13 @@ class Session:
         self._settings = settings
         self._outbox = Outbox(write)
         self._formats = (caller_format, agent_format)
-        self._audio = CallerAudio(caller_format, model, kept_ms=settings.speech.pre_roll_ms + 1000.0)
+        self._wire = open_wire_clean_up(settings.clean_up, caller_format)
+        self._audio = CallerAudio(
+            caller_format,
+            model,
+            kept_ms=settings.speech.pre_roll_ms + 1000.0,
+            clean_up=None if self._wire else open_clean_up(settings.clean_up, caller_format.sample_rate_hz),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._over: asyncio.Future[conv.EndReason.ValueType] = self._loop.create_future()
@@ -105,7 +118,9 @@ class Session:
 
         resume = start.resume
         language = start.language or memory.language or settings.language
-        self._owed = left_over(memory, resume, language) if start.HasField("resume") else None
+        self._owed = (
+            left_over(memory, resume, language, settings.speech_text.numbers) if start.HasField("resume") else None
+        )
         capabilities = start.capabilities
         ahead_ms = ms_of(capabilities.max_playout_ahead) if capabilities.HasField("max_playout_ahead") else 0.0
         ids = Ids(
@@ -130,16 +145,35 @@ class Session:
             ahead_ms=ahead_ms or DEFAULT_AHEAD_MS,
             outbox=self._outbox,
             history=memory.history,
+            tools=CallTools(
+                capabilities,
+                settings.tools,
+                lambda control: self._outbox.put(conv.AgentEvent(call_control=control)),
+                last_id=resume.highest_call_control_id,
+                owed=self._owe_reply,
+            ),
             now_ms=self._now_ms,
             post=self.post,
             spawn=self._spawn,
             marks=MarkCounter(resume.highest_mark),
         )
-        self._engine = TurnEngine(settings, load_cues(language), ids, speculate=services.brain.speculation_safe)
-        self._listening = Listening(self._call, self._audio)
-        self._work = TurnWork(self._call, self._listening, Speaking(self._call), ids)
+        speculate = services.brain.speculation_safe
+        choice = LanguageChoice(self._call.recognition.languages, language, settled=bool(memory.language))
+        self._engine = TurnEngine(settings, load_cues(language), ids, speculate=speculate, languages=choice)
+        self._event_log = services.event_logs.open(
+            start.call_id,
+            settings,
+            language,
+            speculate,
+            ids,
+            languages=self._call.recognition.languages,
+            language_settled=bool(memory.language),
+        )
+        self._judge = services.judges.for_call(self._judged) if services.judges is not None else None
+        self._listening = Listening(self._call, self._audio, self._judge)
+        self._speaking = Speaking(self._call)
+        self._work = TurnWork(self._call, self._listening, self._speaking, ids)
         self._work.checkpoint_seq = resume.checkpoint.seq
-        self._work.control_id = resume.highest_call_control_id
 
     # ------------------------------------------------------------------------------------------------------- life
 
@@ -170,6 +204,7 @@ class Session:
             raise group_error.exceptions[0] from None
         finally:
             self._end_turns()
+            self._event_log.close()
             self._group = None
         return reason
 
@@ -187,8 +222,18 @@ class Session:
         self._outbox.put(conv.AgentEvent(ready=ready))
         if resumed:
             self._call.notice("CALL_RESUMED", "The conversation was taken over by this server.")
-        greet = not resumed and bool(self._settings.prompts.greeting.strip())
-        self.post(CallStarted(self._now_ms(), greet=greet))
+        line = self._start.capabilities
+        self.post(
+            CallStarted(
+                self._now_ms(),
+                greet=not resumed and greets(self._settings.prompts),
+                can_duck=line.duck,
+                can_take_message=line.take_message,
+                has_fallback=self._call.services.fallback is not None,
+            )
+        )
+        if self._call.services.load is not None:
+            self._spawn(self._follow_load(self._call.services.load), "load")
         if self._owed is not None:
             self._work.left_over = self._owed if self._owed.segments else None
             continues = self._owed.continues_playout_id
@@ -236,13 +281,31 @@ class Session:
             self._origin_ms = offset_ms
         if self._audio.media_ms > self._origin_ms + self._now_ms() + self._lead_ms:
             return
-        self._listening.hear(audio.payload)
-        for window in self._audio.push(audio.payload, offset_ms):
-            self.post(SpeechWindow(self._now_ms(), window.end_ms, window.probability, window.level_dbfs))
+        payload = self._wire.clean(audio.payload) if self._wire else audio.payload
+        self._listening.hear(payload)
+        for window in self._audio.push(payload, offset_ms):
+            if self._judge is not None:
+                self._judge.hear(window.samples, window.end_ms)
+            played = self._speaking.level_dbfs()
+            self.post(SpeechWindow(self._now_ms(), window.end_ms, window.probability, window.level_dbfs, played))
+
+    def _judged(self, turn_id: int, probability: float, covers_ms: float) -> None:
+        if not self._over.done():
+            self.post(EndOfTurnJudged(self._now_ms(), turn_id, probability, covers_ms))
 
     def _control_result(self, result: conv.CallControlResult) -> None:
-        if result.status in {conv.CONTROL_STATUS_REFUSED, conv.CONTROL_STATUS_FAILED}:
-            log.warning("call control not carried out", status=conv.ControlStatus.Name(result.status), id=result.id)
+        self._call.tools.result(result)
+        self._work.checkpoint()
+
+    def _owe_reply(self) -> None:
+        """An order failed after its reply had ended: the brain, which reads of it in the history, tells the caller."""
+        # Whoever speaks now, or is about to be answered, leads to a question that holds it anyway.
+        if not self._engine.open_turns and not self._ended:
+            self.post(TurnTakenOver(self._now_ms(), self._engine.ids.next_turn(), ""))
+
+    async def _follow_load(self, load: SpeechLoad) -> None:
+        async for share in load.shares():
+            self.post(ServicesLoad(self._now_ms(), share))
 
     async def _watch_line(self) -> None:
         limit_s = self._settings.line_lost_s
@@ -276,7 +339,9 @@ class Session:
                 following = self._events.popleft()
                 if isinstance(following, FinalHeard | PartialHeard):
                     self._work.transcript_came(following.turn_id)
-                for action in self._engine.handle(following):
+                actions = self._engine.handle(following)
+                self._event_log.took(following, actions)
+                for action in actions:
                     self._work.do(action)
                 if isinstance(following, ReplyWritten):
                     self._work.reply_written()

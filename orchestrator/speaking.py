@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from opentelemetry.context import Context
 
-from orchestrator.brain import BrainRequest, ToolSpec
+from orchestrator.brain import Brain, BrainRequest
 from orchestrator.call_context import CallContext
 from orchestrator.engine import (
     PlayoutFinished,
@@ -16,12 +16,14 @@ from orchestrator.engine import (
     Prompt,
     ReplyFailed,
 )
+from orchestrator.engine.events import SILENCE_DBFS
 from orchestrator.playout import Playout, ms_of
-from orchestrator.reply import END_CALL, Reply
+from orchestrator.reply import Reply
 from orchestrator.spoken import SpokenReply
 from orchestrator.synthesis import SegmentQueue, Synthesis, SynthesisError
 from orchestrator.taking_over import LeftOver
 from orchestrator.turn_record import TurnRecord
+from orchestrator.wording import wording
 from parley.conversation.v1 import conversation_pb2 as conv
 from servicekit import semconv
 from servicekit.logs import get_logger
@@ -29,16 +31,19 @@ from servicekit.telemetry import to_proto
 
 log = get_logger(__name__)
 
-TOOLS = (
-    ToolSpec(
-        END_CALL,
-        "End the telephone call. Use it when the caller says goodbye; say goodbye in the same answer.",
-    ),
-)
+# What the engine is told of the words that were heard, and of those that follow within a second or so.
+_SAID_CHARACTERS = 200
+_COMING_CHARACTERS = 60
+
 _KINDS = {
     Prompt.GREETING: conv.PLAYOUT_KIND_GREETING,
     Prompt.APOLOGY: conv.PLAYOUT_KIND_APOLOGY,
     Prompt.NOT_UNDERSTOOD: conv.PLAYOUT_KIND_APOLOGY,
+    Prompt.OFFER_MESSAGE: conv.PLAYOUT_KIND_APOLOGY,
+    Prompt.FILLER: conv.PLAYOUT_KIND_FILLER,
+    Prompt.STILL_THERE: conv.PLAYOUT_KIND_PROMPT,
+    Prompt.GOODBYE: conv.PLAYOUT_KIND_PROMPT,
+    Prompt.ENDING_SOON: conv.PLAYOUT_KIND_PROMPT,
 }
 
 
@@ -81,7 +86,7 @@ class Speaking:
             messages=call.history.messages(None if committed else text, joins),
             call_id=call.call_id,
             turn_id=record.turn_id,
-            tools=TOOLS,
+            tools=call.tools.specs,
             context_line=call.history.context_line(),
             parent=record.context,
         )
@@ -89,6 +94,9 @@ class Speaking:
             turn_id=record.turn_id,
             candidate_id=candidate_id,
             brain=services.brain,
+            fallback=self._fallback(committed=committed),
+            tools=call.tools,
+            numbers=services.settings.speech_text.numbers,
             request=request,
             synthesis=self._synthesis(record.context, record.turn_id),
             spoken=spoken,
@@ -137,6 +145,7 @@ class Speaking:
 
     def discard(self, candidate_id: int) -> None:
         """Cancel a candidate: the brain's request and the synthesis end at once, and so does its playout."""
+        self._call.tools.dropped(candidate_id)
         candidate = self._candidates.pop(candidate_id, None)
         if candidate is not None:
             candidate.task.cancel()
@@ -149,6 +158,17 @@ class Speaking:
         if candidate is not None and candidate.reply is not None:
             candidate.reply.cut_short()
 
+    def fall_back(self, candidate_id: int) -> None:
+        """The brain gives nothing: ask the other one, unless content has come meanwhile."""
+        candidate = self._candidates.get(candidate_id)
+        if candidate is not None and candidate.reply is not None:
+            candidate.reply.fall_back()
+
+    def _fallback(self, *, committed: bool) -> Brain | None:
+        """The brain to ask where the first fails; one that remembers what it is asked is asked nothing in advance."""
+        fallback = self._call.services.fallback
+        return fallback if fallback is not None and (committed or fallback.speculation_safe) else None
+
     def _synthesis(self, parent: Context, turn_id: int) -> Synthesis:
         services, settings = self._call.services, self._call.services.settings.tts
         return Synthesis(
@@ -158,6 +178,8 @@ class Speaking:
             parent=parent,
             ahead_ms=settings.ahead_ms,
             attempts=settings.attempts,
+            patience_s=settings.patience_s,
+            retry_pause_s=settings.retry_pause_ms / 1000.0,
             attributes={semconv.VOICE_CALL_ID: self._call.call_id, semconv.VOICE_TURN_ID: turn_id},
         )
 
@@ -171,11 +193,11 @@ class Speaking:
             return
         self._play(self._playout(playout_id, conv.PLAYOUT_KIND_REPLY, candidate.spoken, record, candidate_id))
 
-    def say(self, prompt: Prompt, playout_id: int, record: TurnRecord | None) -> SpokenReply:
+    def say(self, prompt: Prompt, playout_id: int, record: TurnRecord | None, variant: int = 0) -> SpokenReply:
         """Speak a prompt; returns its sound, which comes when it is rendered."""
         call = self._call
         spoken = SpokenReply(call.voice.format)
-        text = getattr(call.services.settings.prompts, prompt.value)
+        text = wording(call.services.settings.prompts, call.language, prompt, variant)
         playout = self._playout(playout_id, _KINDS[prompt], spoken, record, 0)
         kept = call.services.prompts.kept(text, call.voice)
         if kept is not None:
@@ -220,16 +242,28 @@ class Speaking:
             return
         call = self._call
         position_ms = ms_of(playback.position)
-        last.report(position_ms)
-        call.post(PlayoutProgress(call.now_ms(), last.playout_id, last.reported_ms))
+        last.report(position_ms, call.now_ms())
+        heard = last.spoken.heard_length
+        said, coming = _said(last.spoken, heard), last.spoken.written[heard : heard + _COMING_CHARACTERS]
+        call.post(PlayoutProgress(call.now_ms(), last.playout_id, last.reported_ms, said, coming))
         if playback.status == conv.Playback.STATUS_PLAYED and last.last_mark and playback.mark == last.last_mark:
             last.report(last.sent_ms)
             self._finished(last)
+
+    def level_dbfs(self) -> float:
+        """How loud what the caller hears of us is at this moment, as far as is known."""
+        playing = self._playing
+        return playing.playout.level_at(self._call.now_ms()) if playing is not None else SILENCE_DBFS
 
     def playing_reply(self, playout_id: int) -> bool:
         """Whether this playout is the one that sounds, and a reply."""
         last = self._last
         return last is not None and last.playout_id == playout_id and last.kind == conv.PLAYOUT_KIND_REPLY
+
+    def playout_of(self, candidate_id: int) -> int:
+        """The playout that spoke a candidate last; 0 where none was sent."""
+        last = self._last
+        return last.playout_id if last is not None and last.candidate_id == candidate_id and last.announced else 0
 
     def release(self, candidate_id: int) -> None:
         """A candidate was spoken to its end."""
@@ -264,7 +298,11 @@ class Speaking:
             now_ms = call.now_ms()
             if record is not None and kind == conv.PLAYOUT_KIND_REPLY:
                 record.reach("first_frame_sent", now_ms)
-            call.post(PlayoutStarted(now_ms, playout_id))
+            elif record is not None and kind == conv.PLAYOUT_KIND_FILLER:
+                record.filled(now_ms)
+            playout.first_sent(now_ms)
+            begins = spoken.heard_length
+            call.post(PlayoutStarted(now_ms, playout_id, spoken.written[begins : begins + _COMING_CHARACTERS]))
 
         playout.on_first_sent = started
         return playout
@@ -297,4 +335,10 @@ class Speaking:
     def _finished(self, playout: Playout, *, failed: bool = False) -> None:
         if self._playing is not None and self._playing.playout is playout:
             self._stop()
-        self._call.post(PlayoutFinished(self._call.now_ms(), playout.playout_id, failed=failed))
+        said = "" if failed else _said(playout.spoken, playout.spoken.heard_length)
+        self._call.post(PlayoutFinished(self._call.now_ms(), playout.playout_id, failed=failed, said=said))
+
+
+def _said(spoken: SpokenReply, heard: int) -> str:
+    """The end of what was heard of a reply."""
+    return spoken.written[max(0, heard - _SAID_CHARACTERS) : heard]

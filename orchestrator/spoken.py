@@ -8,6 +8,9 @@ from orchestrator.heard import AlignedSegment, Range, SegmentText, heard_written
 from parley.audio.v1 import audio_pb2
 from servicekit.audio import bytes_per_sample
 
+# A playout that waits for its turn to send has been promised the next piece of sound.
+_ASKED_FOR_MS = 250.0
+
 
 class SpokenReply:
     """Sound with its text: filled by synthesis, read by playouts. Positions are samples from the reply's start.
@@ -29,6 +32,8 @@ class SpokenReply:
         """Whether all sound has come, be it because synthesis failed."""
         self.written = ""
         """The reply as the brain wrote it so far."""
+        self.by_fallback = False
+        """Whether the fallback brain wrote it, so that the call's own knows nothing of it."""
         self.heard = 0
         """Played to the caller's ear up to this sample, as far as is known."""
         self.cursor = 0
@@ -78,6 +83,25 @@ class SpokenReply:
         segment.done = True
         for following in self.segments[index + 1 :]:
             following.start = self.samples
+
+    def realign(self, index: int, ranges: list[Range]) -> None:
+        """Replace the alignment of the ``index``-th segment: its sound came again."""
+        self.segments[index].ranges[:] = ranges
+
+    def restart_segment(self, index: int) -> int:
+        """The sound of the ``index``-th segment will come again from its beginning; it is the last that has any.
+
+        What of it no playout has asked for is dropped. Returns how many samples of it stay: so many of those that
+        come again are not to be added.
+        """
+        segment = self.segments[index]
+        segment.done = False
+        asked_for = max(self.cursor, self.heard) + self.samples_in(_ASKED_FOR_MS)
+        stays = min(max(asked_for - segment.start, 0), segment.samples)
+        if stays < segment.samples:
+            del self._audio[(segment.start + stays - self._forgotten) * self._width :]
+            segment.samples = stays
+        return stays
 
     def close(self) -> None:
         """No more sound will come."""

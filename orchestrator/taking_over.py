@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.checkpoint import CallMemory
 from orchestrator.playout import ms_of
-from orchestrator.speech_text import SpeechChunker, SpeechSegment
+from orchestrator.speech_text import Numbers, SpeechChunker, SpeechSegment
 from parley.conversation.v1 import conversation_pb2 as conv
 
 # How fast a voice speaks, where nothing better tells how far a reply was heard.
@@ -33,7 +33,7 @@ class LeftOver:
     """Code points of ``written`` that were heard."""
 
 
-def left_over(memory: CallMemory, resume: conv.Resume, language: str) -> LeftOver | None:
+def left_over(memory: CallMemory, resume: conv.Resume, language: str, numbers: Numbers = "auto") -> LeftOver | None:
     """What the last turn still owes the caller; None when it owes nothing."""
     exchange = memory.history.exchanges[-1] if memory.history.exchanges else None
     if exchange is None or exchange.ended or not exchange.caller:
@@ -46,7 +46,7 @@ def left_over(memory: CallMemory, resume: conv.Resume, language: str) -> LeftOve
     written = memory.written or " ".join(piece.text for piece in pieces)
     if not written.strip():
         return LeftOver(exchange.turn_id, exchange.caller)
-    chunker = SpeechChunker(language)
+    chunker = SpeechChunker(language, numbers=numbers)
     segments = [*chunker.push(written), *chunker.finish()]
     playout_id = pieces[-1].playout_id if pieces else max((p.playout_id for p in resume.playback), default=0)
     heard = _heard_pieces(pieces, resume.playback) if pieces else _heard_by_time(segments, resume.playback)

@@ -56,6 +56,9 @@ class TurnMetrics:
         self.glue = histogram(semconv.METRIC_TURN_GLUE, "Response latency without endpointing, STT, model and TTS.")
         self.endpoint = histogram(semconv.METRIC_ENDPOINT_DELAY, "Commit minus the caller's end of speech.")
         self.barge_in = histogram(semconv.METRIC_BARGE_IN, "Clear sent minus the caller's first speech.")
+        self.speculations: Counter = telemetry.meter.create_counter(
+            semconv.METRIC_SPECULATIONS, description="Early replies by what became of them."
+        )
         self.turns: Counter = telemetry.meter.create_counter(semconv.METRIC_TURNS, description="Turns by outcome.")
 
 
@@ -80,6 +83,10 @@ class TurnRecord:
     candidates: dict[int, dict[str, float]] = field(default_factory=dict)
     spoken_candidate: int = 0
     closed: bool = False
+    rule: str = ""
+    """Which rule of endpointing committed the turn."""
+    filled_at_ms: float | None = None
+    """When a filler's first frame was sent; the reply's own is a stage."""
 
     @classmethod
     def open(
@@ -132,6 +139,12 @@ class TurnRecord:
         if stage == "first_frame_sent" and self.eos_at_ms is not None:
             self._child(semconv.SPAN_RESPONSE, self.eos_at_ms, at_ms)
             self.metrics.response.record(max(0.0, at_ms - self.eos_at_ms))
+
+    def filled(self, at_ms: float) -> None:
+        """A filler bridges the time until the reply."""
+        if self.filled_at_ms is None and not self.closed:
+            self.filled_at_ms = at_ms
+            self.event(semconv.EVENT_FILLER_SENT, at_ms)
 
     def heard_text(self, at_ms: float) -> None:
         """The transcript that stands so far was known now; the last one before the commit counts."""
@@ -186,6 +199,13 @@ class TurnRecord:
             self.span.set_attribute(semconv.VOICE_TURN_JOINS, report.joins)
         if report.speculation is not Speculation.NONE:
             self.span.set_attribute(semconv.VOICE_SPECULATION, report.speculation.value)
+        self._count_speculations(report)
+        if self.rule:
+            self.span.set_attribute(semconv.VOICE_TURN_ENDPOINT_RULE, self.rule)
+        further: dict[str, int | str] = {"endpoint_rule": self.rule} if self.rule else {}
+        if self.filled_at_ms is not None and self.eos_at_ms is not None:
+            further["filler_ms"] = round(self.filled_at_ms - self.eos_at_ms)
+            self.span.set_attribute(semconv.VOICE_FILLER_MS, further["filler_ms"])
         shown = (
             {stage: round(self.reached[stage] - self.eos_at_ms) for stage in STAGES if stage in self.reached}
             if (self.eos_at_ms is not None)
@@ -204,11 +224,21 @@ class TurnRecord:
                 "turn ended",
                 outcome=outcome.value,
                 speculation=report.speculation.value,
+                speculations_wasted=report.wasted,
                 joins=report.joins,
                 heard_characters=heard,
                 said_characters=said,
+                **further,
                 **{f"{stage}_ms": value for stage, value in shown.items()},
             )
+
+    def _count_speculations(self, report: ReportTurn) -> None:
+        """Each early reply is a request that was paid for: those that were spoken, and those that were not."""
+        if report.speculation is Speculation.HIT:
+            self.metrics.speculations.add(1, {semconv.VOICE_SPECULATION: semconv.SPECULATION_HIT})
+        if report.wasted:
+            self.metrics.speculations.add(report.wasted, {semconv.VOICE_SPECULATION: semconv.SPECULATION_MISS})
+            self.span.set_attribute(semconv.VOICE_SPECULATIONS_WASTED, report.wasted)
 
 
 def glue_ms(reached: dict[str, float]) -> float:

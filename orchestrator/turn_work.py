@@ -38,6 +38,7 @@ _SPECULATIONS = {
 _HANG_UP_REASONS = {
     turn.HangUpReason.FAREWELL: conv.END_REASON_AGENT_HUNG_UP,
     turn.HangUpReason.MAX_DURATION: conv.END_REASON_MAX_DURATION,
+    turn.HangUpReason.IDLE: conv.END_REASON_IDLE,
 }
 
 
@@ -54,39 +55,56 @@ class TurnWork:
         """What is or was said in each turn that has not ended."""
         self._joins: dict[int, int] = {}
         self.checkpoint_seq = 0
-        self.control_id = 0
         self.left_over: LeftOver | None = None
         """What another process left to be said."""
         self._eos_ms = 0.0
+        self._pre_roll_ms = call.services.settings.speech.pre_roll_ms
+        self._speech_at_ms: float | None = None
+        """When the open utterance's speech began."""
         self.hanging_up: conv.EndReason.ValueType | None = None
 
-    def do(self, action: Action) -> None:
+    def do(self, action: Action) -> None:  # noqa: PLR0912 - a table of actions reads best as one
         """Carry out one action."""
         match action:
             case turn.BeginUtterance(turn_id=turn_id, from_ms=from_ms):
                 record = self._record(turn_id)
                 record.event(semconv.EVENT_SPEECH_STARTED, self._call.now_ms())
                 self._listening.begin(turn_id, from_ms, record.context)
+                self._speech_at_ms = self._call.now_ms() - max(
+                    0.0, self._listening.heard_ms - from_ms - self._pre_roll_ms
+                )
             case turn.Finalize(turn_id=turn_id, finalize_id=finalize_id):
                 self._listening.finalize(turn_id, finalize_id)
             case turn.EndUtterance(turn_id=turn_id, discard=discard, text=text):
                 self._listening.end(turn_id, discard=discard, text=text)
             case turn.StartReply():
                 self._start(action)
+            case turn.FallBack(turn_id=turn_id, candidate_id=candidate_id):
+                self._record(turn_id).event(semconv.EVENT_FELL_BACK, self._call.now_ms())
+                self._speaking.fall_back(candidate_id)
             case turn.CommitReply():
                 self._commit(action)
+            case turn.SpeakReply(turn_id=turn_id, candidate_id=candidate_id, playout_id=playout_id):
+                self._speaking.play(self._record(turn_id), candidate_id, playout_id)
             case turn.DiscardReply(candidate_id=candidate_id):
                 self._speaking.discard(candidate_id)
             case turn.FinishReply(candidate_id=candidate_id):
                 self._speaking.cut_short(candidate_id)
             case turn.Clear(through_playout_id=through) | turn.Pause(through_playout_id=through):
-                self._speaking.clear(through)
+                self._clear(through)
+            case turn.Duck(gain_db=gain_db, ramp_ms=ramp_ms):
+                duck = conv.Duck(gain_db=gain_db, ramp=duration_of(ramp_ms))
+                self._call.send(conv.AgentEvent(duck=duck))
             case turn.ResumeTail(playout_id=playout_id, continues_playout_id=continues, turn_id=turn_id):
                 self._resume(playout_id, continues, turn_id)
             case turn.Say():
                 self._say(action)
             case turn.ReportTurn():
                 self._report(action)
+            case turn.SwitchLanguage(language=language):
+                self._call.speak(language)
+            case turn.TakeMessage(after_playout_id=after):
+                self._call.tools.take_message("the assistant could not answer", after)
             case turn.HangUp(reason=reason, after_playout_id=after):
                 self._hang_up(_HANG_UP_REASONS[reason], after)
 
@@ -160,10 +178,12 @@ class TurnWork:
     def _commit(self, action: turn.CommitReply) -> None:
         history, record = self._call.history, self._record(action.turn_id)
         exchange = history.find(action.turn_id) or history.asked(action.turn_id, action.text, action.joins)
-        exchange.spoken = self._speaking.spoken_of(action.candidate_id)
+        rounds = self._call.tools.committed(action.candidate_id)
+        exchange.answered(self._speaking.spoken_of(action.candidate_id), rounds)
         history.overtaken = False
         if exchange.spoken is not None:
             self._sounds[action.turn_id] = exchange.spoken
+        record.rule = action.rule.value
         record.commit(action.candidate_id, self._call.now_ms(), action.eos_ms, action.eos_at_ms)
         self._eos_ms = action.eos_ms
         self._speaking.play(record, action.candidate_id, action.playout_id)
@@ -178,6 +198,8 @@ class TurnWork:
         self._sounds[turn_id] = spoken
         if (exchange := self._call.history.find(turn_id)) is not None:
             exchange.spoken = spoken
+            asked = turn.HangUpAsked(self._call.now_ms(), rest.candidate_id)
+            self._call.tools.take_up(rest.candidate_id, exchange.rounds, hang_up=lambda: self._call.post(asked))
 
     def _owed(self) -> str:
         """The reply that is being heard, where all of it is known."""
@@ -187,10 +209,19 @@ class TurnWork:
             return ""
         return last.spoken.written
 
+    def _clear(self, through_playout_id: int) -> None:
+        """Silence the agent; where the caller's speech is the cause, note how long it took."""
+        if self._speaking.clear(through_playout_id) and self._speech_at_ms is not None:
+            self._call.services.metrics.barge_in.record(max(0.0, self._call.now_ms() - self._speech_at_ms))
+            self._speech_at_ms = None
+
     def _say(self, action: turn.Say) -> None:
         history = self._call.history
-        spoken = self._speaking.say(action.prompt, action.playout_id, self._records.get(action.turn_id))
-        if action.prompt is Prompt.GREETING:
+        record = self._records.get(action.turn_id)
+        spoken = self._speaking.say(action.prompt, action.playout_id, record, action.variant)
+        if action.prompt is Prompt.FILLER:
+            return  # it says nothing, and the history holds nothing of it
+        if not action.turn_id:
             history.greeted(spoken)
             return
         if action.turn_id:
@@ -226,15 +257,15 @@ class TurnWork:
         exchange = history.find(action.turn_id)
         if exchange is not None and action.outcome is not Outcome.DISCARDED:
             history.ended(exchange, interrupted=action.outcome is Outcome.INTERRUPTED)
+        if action.outcome is Outcome.COMPLETED:
+            self._call.tools.heard(action.candidate_id, self._speaking.playout_of(action.candidate_id))
+        else:
+            self._call.tools.dropped(action.candidate_id)
         self._speaking.release(action.candidate_id)
         record.close(action, message.heard_length, message.said_length)
         if exchange is not None:
             self.checkpoint()
 
     def _hang_up(self, reason: conv.EndReason.ValueType, after_playout_id: int) -> None:
-        self.control_id += 1
         self.hanging_up = reason
-        control = conv.CallControl(
-            id=self.control_id, after_playout_id=after_playout_id, hang_up=conv.HangUp(reason=reason)
-        )
-        self._call.send(conv.AgentEvent(call_control=control))
+        self._call.tools.hang_up(reason, after_playout_id)

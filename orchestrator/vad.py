@@ -67,11 +67,15 @@ class SpeechModels:
 
 @dataclass(frozen=True, slots=True)
 class JudgedWindow:
-    """A window's probability of speech and its RMS level; ``waiting`` samples at 16 kHz came after its end."""
+    """A window's probability of speech, its RMS level and its float32 samples ``[512]`` at 16 kHz.
+
+    ``waiting`` samples at 16 kHz came after its end.
+    """
 
     probability: float
     level_dbfs: float
     waiting: int
+    samples: NDArray[np.float32]
 
 
 class VoiceActivity:
@@ -106,7 +110,7 @@ class VoiceActivity:
             pending = pending[WINDOW_SAMPLES:]
             self._windows += 1
             level = level_dbfs(window)
-            yield JudgedWindow(self._judge(window, level), level, pending.shape[0])
+            yield JudgedWindow(self._judge(window, level), level, pending.shape[0], window)
         self._pending = pending
 
     def _judge(self, window: NDArray[np.float32], level: float) -> float:

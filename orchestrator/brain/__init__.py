@@ -39,6 +39,6 @@ __all__ = [
 ]
 
 
-def open_brain(settings: BrainSettings, telemetry: Telemetry) -> Brain:
-    """The brain of these settings. Opens no connection yet; `close()` it."""
-    return EndpointBrain(settings, telemetry)
+def open_brain(settings: BrainSettings, telemetry: Telemetry, section: str = "orchestrator.brain") -> Brain:
+    """The brain of these settings, which stand in `section`. Opens no connection yet; `close()` it."""
+    return EndpointBrain(settings, telemetry, section)

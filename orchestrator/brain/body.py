@@ -21,14 +21,14 @@ LARGEST_BODY_BYTES: Final = 32 << 20
 
 
 async def read_events(
-    response: openai.AsyncAPIResponse[Any], reader: ReplyReader, deadline: float, *, where: str
+    response: openai.AsyncAPIResponse[Any], reader: ReplyReader, deadline: float, *, where: str, section: str
 ) -> AsyncGenerator[BrainEvent, None]:
     """The answer's events, until its end or `deadline` (the loop's time).
 
     Raises:
         BrainError: `server` the connection broke, `timeout` the deadline came, `protocol` it cannot be read.
     """
-    async with contextlib.aclosing(_read(response, reader, deadline, where)) as pieces:
+    async with contextlib.aclosing(_read(response, reader, deadline, where, section)) as pieces:
         if "json" in response.headers.get("content-type", ""):
             body = b"".join([piece async for piece in pieces])
             for event in reader.whole(body):
@@ -47,7 +47,7 @@ async def read_events(
 
 
 async def _read(
-    response: openai.AsyncAPIResponse[Any], reader: ReplyReader, deadline: float, where: str
+    response: openai.AsyncAPIResponse[Any], reader: ReplyReader, deadline: float, where: str, section: str
 ) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
     size = 0
@@ -61,7 +61,7 @@ async def _read(
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
-                raise too_long(where) from error
+                raise too_long(where, section) from error
             except Exception as error:  # The HTTP library's own: httpx with openai 2, httpx2 with openai 3.
                 raise BrainError(
                     "server", f"The brain at {where} broke off in the middle of its answer; see its log."
@@ -77,9 +77,9 @@ async def _bytes_of(response: openai.AsyncAPIResponse[Any]) -> AsyncGenerator[by
         yield piece
 
 
-def too_long(where: str) -> BrainError:
+def too_long(where: str, section: str) -> BrainError:
     """The total limit was reached."""
     return BrainError(
         "timeout",
-        f"The brain at {where} did not finish in time; see its load, or raise orchestrator.brain.total_timeout_s.",
+        f"The brain at {where} did not finish in time; see its load, or raise {section}.total_timeout_s.",
     )

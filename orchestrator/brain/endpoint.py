@@ -30,8 +30,10 @@ log = get_logger(__name__)
 class EndpointBrain:
     """Asks an OpenAI-compatible endpoint; one connection pool for all calls."""
 
-    def __init__(self, settings: BrainSettings, telemetry: Telemetry) -> None:
+    def __init__(self, settings: BrainSettings, telemetry: Telemetry, section: str = "orchestrator.brain") -> None:
+        """`section` is where the settings stand, for what the operator is told."""
         self._settings = settings
+        self._section = section
         self._telemetry = telemetry
         self._client = _client(settings)
         self._warmth = Warmth(self._client, settings)
@@ -72,13 +74,13 @@ class EndpointBrain:
         loop = asyncio.get_running_loop()
         asked = loop.time()
         deadline = asked + self._settings.total_timeout_s
-        reader = ReplyReader(reasoning_open=self._settings.reasoning_open)
+        reader = ReplyReader(reasoning_open=self._settings.reasoning_open, section=self._section)
         length = 0
         # On leaving, for whatever reason, the response is closed; one not read to its end takes its socket along.
         with ChatSpan(self._telemetry, self._settings, request) as span:
             async with contextlib.AsyncExitStack() as stack:
                 response = await self._ask(request, span, stack, deadline)
-                events = read_events(response, reader, deadline, where=self._settings.where)
+                events = read_events(response, reader, deadline, where=self._settings.where, section=self._section)
                 await stack.enter_async_context(contextlib.aclosing(events))
                 async for event in events:
                     if isinstance(event, TextDelta):
@@ -97,6 +99,8 @@ class EndpointBrain:
                     elif isinstance(event, Finished):
                         span.finished(event.reason, reader)
                         self._warmth.answered()
+                        if reader.stray_reasoning:
+                            log.warning("reasoning was spoken; set reasoning_open", section=self._section)
                         if reader.unreadable_tool_calls:
                             log.warning("tool calls unreadable", count=reader.unreadable_tool_calls)
                     yield event
@@ -126,9 +130,9 @@ class EndpointBrain:
             async with asyncio.timeout_at(deadline):
                 return await attempts(ask)
         except TimeoutError as error:
-            raise too_long(settings.where) from error
+            raise too_long(settings.where, self._section) from error
         except openai.OpenAIError as error:
-            raise from_request(error, where=settings.where, model=settings.model) from error
+            raise from_request(error, where=settings.where, model=settings.model, section=self._section) from error
 
 
 def _client(settings: BrainSettings) -> AsyncOpenAI:

@@ -28,42 +28,40 @@ class BrainError(Exception):
         self.message = message
 
 
-def from_request(error: openai.OpenAIError, *, where: str, model: str) -> BrainError:
+def from_request(error: openai.OpenAIError, *, where: str, model: str, section: str) -> BrainError:
     """Translate what the client raised while asking. The endpoint's own words stay out: they may quote the prompt."""
     if isinstance(error, openai.APITimeoutError):
         return BrainError(
             "timeout", f"The brain at {where} did not accept a connection in time; is the host reachable?"
         )
     if isinstance(error, openai.APIConnectionError):
-        return _unreachable(error, where)
+        return _unreachable(error, where, section)
     if isinstance(error, openai.APIStatusError):
-        return _status(error.status_code, where, model)
+        return _status(error.status_code, where, model, section)
     return BrainError("protocol", f"The brain at {where} could not be asked: {type(error).__name__}.")
 
 
-def _unreachable(error: openai.APIConnectionError, where: str) -> BrainError:
+def _unreachable(error: openai.APIConnectionError, where: str, section: str) -> BrainError:
     causes = _causes(error)
     if any("ssl" in type(cause).__module__ or "SSL" in type(cause).__name__ for cause in causes):
         return BrainError(
-            "refused", f"TLS with the brain at {where} failed; check its certificate and https in orchestrator.brain."
+            "refused", f"TLS with the brain at {where} failed; check its certificate and https in {section}."
         )
     if never_sent(error):
-        return BrainError("refused", f"Nothing listens at {where}; start the brain or set orchestrator.brain.base_url.")
+        return BrainError("refused", f"Nothing listens at {where}; start the brain or set {section}.base_url.")
     return BrainError("server", f"The brain at {where} closed the connection without an answer; see its log.")
 
 
-def _status(status: int, where: str, model: str) -> BrainError:
+def _status(status: int, where: str, model: str, section: str) -> BrainError:
     if status in {401, 403}:
-        return BrainError(
-            "auth", f"The brain at {where} refused the key (HTTP {status}); set orchestrator.brain.api_key."
-        )
+        return BrainError("auth", f"The brain at {where} refused the key (HTTP {status}); set {section}.api_key.")
     if status == 429:
         return BrainError("rate_limited", f"The brain at {where} is asked too often (HTTP 429); raise its limits.")
     if status == 404:
         return BrainError(
             "protocol",
             f"The brain at {where} knows no model {model!r} or no chat completions (HTTP 404); "
-            "check orchestrator.brain.model and base_url, and that its HTTP endpoint is switched on.",
+            f"check {section}.model and base_url, and that its HTTP endpoint is switched on.",
         )
     if status >= 500:
         return BrainError("server", f"The brain at {where} failed (HTTP {status}); see its log.")

@@ -101,8 +101,13 @@ def newest_turn(messages: Sequence[Message], context_line: str = "") -> tuple[Me
     """What a brain that remembers the rest must be sent: the system messages and the newest turn.
 
     `context_line` goes before the caller's words, in brackets, so that the brain's own history keeps it with them.
+    Where tools have answered last, only that is new, with the calls they answer: the question was sent before.
     """
     system = tuple(message for message in messages if message.role == "system")
+    spoken = [message for message in messages if message.role != "system"]
+    answers = len(list(takewhile(lambda message: message.role == "tool", reversed(spoken))))
+    if answers:
+        return (*system, *spoken[-answers - 1 :])
     turns = split_turns(messages)
     turn = turns[-1] if turns else []
     if context_line and turn:

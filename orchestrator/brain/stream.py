@@ -18,6 +18,9 @@ from orchestrator.brain.reasoning import ReasoningFilter
 from orchestrator.brain.tool_calls import ToolCallCollector
 
 LONGEST_LINE_BYTES: Final = 1 << 20
+# vLLM and SGLang; Ollama, OpenRouter and newer vLLM; Anthropic's style. Never looked into, only noticed.
+_REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+_SPOKEN_PARTS: Final = (None, "text", "output_text", "refusal")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -96,7 +99,9 @@ class ServerSentEvents:
 class ReplyReader:
     """Turns the chunks of one reply into events, and remembers what the span wants to know."""
 
-    def __init__(self, *, reasoning_open: bool = False) -> None:
+    def __init__(self, *, reasoning_open: bool = False, section: str = "orchestrator.brain") -> None:
+        """`section` is where the brain's settings stand, for what the operator is told."""
+        self._section = section
         self._events = ServerSentEvents()
         self._reasoning = ReasoningFilter(starts_inside=reasoning_open)
         self._tools = ToolCallCollector()
@@ -151,7 +156,7 @@ class ReplyReader:
             return
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
-            if delta.get("reasoning_content") or delta.get("reasoning"):
+            if any(delta.get(name) for name in _REASONING_FIELDS):
                 self.reasoned = True
             text = _text_of(delta.get("content")) + _text_of(delta.get("refusal"))
             if text:
@@ -183,9 +188,14 @@ class ReplyReader:
         if self.reasoned or self._reasoning.dropped:
             return (
                 "The brain gave nothing but reasoning; switch its reasoning off, or raise "
-                "orchestrator.brain.max_reply_tokens so that it comes to an answer."
+                f"{self._section}.max_reply_tokens so that it comes to an answer."
             )
         return f"The brain ended its answer ({reason}) without a word; see its log."
+
+    @property
+    def stray_reasoning(self) -> bool:
+        """Whether reasoning ended that never began: the model's template opens it, and `reasoning_open` is not set."""
+        return self._reasoning.stray
 
     @property
     def unreadable_tool_calls(self) -> int:
@@ -203,9 +213,10 @@ class ReplyReader:
 
 
 def _text_of(content: Json) -> str:
-    """The text of a `content`: a string, or a list of parts of which those of type text count."""
+    """The text of a `content`: a string, or a list of parts of which those of a spoken type count."""
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        # Others hold reasoning (`thinking`, `reasoning`, `redacted_thinking`), some of them under the same key.
+        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") in _SPOKEN_PARTS]
         content = "".join(part for part in parts if isinstance(part, str))
     if not isinstance(content, str):
         return ""

@@ -23,6 +23,8 @@ class FakeBrain:
         self.closed = 0
         self.warmed = 0
         self.live = 0
+        self.asked = asyncio.Event()
+        """Set once it was asked."""
         self._safe = speculation_safe
         self._lingers = lingers
 
@@ -48,6 +50,7 @@ class FakeBrain:
         script = self.scripts[min(len(self.requests), len(self.scripts) - 1)]
         self.requests.append(request)
         self.live += 1
+        self.asked.set()
         done = False
         try:
             for step in script:

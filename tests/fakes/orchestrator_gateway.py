@@ -275,6 +275,7 @@ async def conversations(
     tts: FakeTts | None = None,
     settings: OrchestratorSettings | None = None,
     telemetry: Telemetry | None = None,
+    fallback: Brain | None = None,
 ) -> AsyncIterator[Conversations]:
     """A Conversation server on a free port, with real channels to fake services."""
     settings = settings or OrchestratorSettings(max_calls=4)
@@ -300,6 +301,7 @@ async def conversations(
             telemetry=telemetry,
             metrics=TurnMetrics(telemetry),
             brain=brain,
+            fallback=fallback,
             stt=stt_pb2_grpc.SpeechToTextStub(stt_channel),
             tts=tts_stub,
             prompts=prompts_for(tts_stub, telemetry, settings.tts.attempts),

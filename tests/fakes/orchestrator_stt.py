@@ -30,11 +30,13 @@ class FakeStt(stt_pb2_grpc.SpeechToTextServicer):
     """Answers the n-th utterance with the n-th text, the last one again for all that follow.
 
     ``partial_after_bytes`` sends the text as a partial once so much sound has come. ``silent`` never answers.
-    ``failures`` is how many RPCs fail with UNAVAILABLE after their first sound.
+    ``languages`` are those of the utterances, in the same way. ``failures`` is how many RPCs fail with UNAVAILABLE
+    after their first sound.
     """
 
     def __init__(self, texts: Sequence[str], *, partial_after_bytes: int = 0, silent: bool = False) -> None:
         self.texts = list(texts)
+        self.languages = ["en"]
         self.partial_after_bytes = partial_after_bytes
         self.silent = silent
         self.failures = 0
@@ -70,9 +72,10 @@ class FakeStt(stt_pb2_grpc.SpeechToTextServicer):
         order = RecognizeOrder()
         fails = self.failures > 0
         self.failures -= fails
-        text = ""
+        text, language = "", "en"
         if not fails:
             text = self.texts[min(self._answered, len(self.texts) - 1)]
+            language = self.languages[min(self._answered, len(self.languages) - 1)]
             self._answered += 1
         partial_sent = False
         while (request := await context.read()) is not grpc.aio.EOF:
@@ -91,7 +94,9 @@ class FakeStt(stt_pb2_grpc.SpeechToTextServicer):
             elif kind == "finalize":
                 heard.finalizes.append(request.finalize.id)
                 if not self.silent:
-                    final = stt_pb2.Final(finalize_id=request.finalize.id, text=text, language="en")
+                    final = stt_pb2.Final(
+                        finalize_id=request.finalize.id, text=text, language=language, language_confidence=0.9
+                    )
                     await context.write(stt_pb2.RecognizeResponse(final=final))
             else:
                 heard.finished = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 
+from parley.audio.v1 import audio_pb2
 from parley.tts.v1 import tts_pb2, tts_pb2_grpc
 from servicekit.errors import Reason, abort
 from servicekit.protocol import SynthesizeOrder
@@ -27,15 +29,38 @@ class SpokenRpc:
     texts: dict[int, str] = field(default_factory=dict)
     finished: bool = False
     cancelled: bool = False
+    ended: bool = False
+
+
+SAMPLES_PER_CHARACTER = MS_PER_CHARACTER * BYTES_PER_MS
+
+
+def sound_of(text: str) -> bytes:
+    """What the fake says for a text: each character for itself, so that a test can read the sound."""
+    return b"".join(bytes([ord(character) & 0xFF]) * SAMPLES_PER_CHARACTER for character in text)
+
+
+def text_in(sound: bytes) -> str:
+    """The text that a fake's sound says."""
+    return sound[::SAMPLES_PER_CHARACTER].decode("latin-1")
 
 
 class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
-    """Speaks μ-law: `MS_PER_CHARACTER` of a constant byte for each character, words aligned.
+    """Speaks μ-law: `MS_PER_CHARACTER` of its own byte for each character, words aligned.
 
-    While ``hold`` is set, RPCs wait before their second segment; ``fail`` refuses every RPC as unavailable.
+    While ``may_speak`` is not set, RPCs wait before their next segment; ``fail`` refuses every RPC as unavailable. Each
+    RPC takes one from ``dies_after``, if there is one, and dies after so many bytes of sound; ``payloads`` makes
+    something else of a segment's sound, and ``answers_in`` claims another format.
     """
 
     def __init__(self) -> None:
+        self.dies_after: list[int] = []
+        self.payloads: Callable[[bytes], Sequence[bytes]] = lambda sound: (sound,)
+        self.answers_in: audio_pb2.AudioFormat | None = None
+        self.aligns = True
+        self._ended = asyncio.Condition()
+        self.ends_early: list[grpc.StatusCode] = []
+        """Status with which the next RPCs end behind their first whole segment."""
         self.rpcs: list[SpokenRpc] = []
         self.fail = False
         self.live = 0
@@ -58,9 +83,17 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
             await self._synthesize(rpc, context)
         finally:
             rpc.cancelled = not rpc.finished
+            rpc.ended = True
             self.live -= 1
+            async with self._ended:
+                self._ended.notify_all()
             if not self.live:
                 self.idle.set()
+
+    async def until_rpcs_ended(self, number: int) -> None:
+        """Wait until so many RPCs have ended."""
+        async with self._ended:
+            await self._ended.wait_for(lambda: sum(rpc.ended for rpc in self.rpcs) >= number)
 
     async def GetInfo(  # noqa: N802 - the contract's name
         self, request: tts_pb2.GetInfoRequest, context: Any
@@ -77,10 +110,13 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
     async def _synthesize(self, rpc: SpokenRpc, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         order = SynthesizeOrder()
         spoken, seq, total_ms = 0, 0, 0
+        left = self.dies_after.pop(0) if self.dies_after else None
+        early = self.ends_early.pop(0) if self.ends_early else None
         while (request := await context.read()) is not grpc.aio.EOF:
             kind = order.client(request)
             if kind == "config":
-                ready = tts_pb2.Ready(format=request.config.format, voice="fake", engine="fake")
+                fmt = self.answers_in or request.config.format
+                ready = tts_pb2.Ready(format=fmt, voice="fake", engine="fake")
                 await context.write(tts_pb2.SynthesizeResponse(ready=ready))
             elif kind == "text":
                 rpc.texts[request.text.segment] = rpc.texts.get(request.text.segment, "") + request.text.text
@@ -90,9 +126,10 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
                         continue
                     await self.may_speak.wait()
                     spoken = segment
-                    seq += 1
                     total_ms += len(rpc.texts[segment]) * MS_PER_CHARACTER
-                    await self._speak(segment, seq, rpc.texts[segment], context)
+                    seq, left = await self._speak(segment, seq, rpc.texts[segment], context, left)
+                    if early is not None:
+                        await abort(context, early, Reason.IDLE, "as the test wants it")
             if kind == "finish":
                 duration = Duration()
                 duration.FromMilliseconds(total_ms)
@@ -101,8 +138,10 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
                 return
         await context.abort(grpc.StatusCode.CANCELLED, "the client went away")
 
-    async def _speak(self, segment: int, seq: int, text: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        samples = MS_PER_CHARACTER * BYTES_PER_MS
+    async def _speak(
+        self, segment: int, seq: int, text: str, context: grpc.aio.ServicerContext[Any, Any], left: int | None
+    ) -> tuple[int, int | None]:
+        samples = SAMPLES_PER_CHARACTER
         ranges = [
             tts_pb2.AlignedRange(
                 text_start=word.start(),
@@ -112,8 +151,20 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
             )
             for word in re.finditer(r"\S+", text)
         ]
-        audio = tts_pb2.Audio(segment=segment, seq=seq, payload=b"\x30" * (len(text) * samples))
-        await context.write(tts_pb2.SynthesizeResponse(audio=audio))
-        await context.write(tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges)))
+        if left is not None and self.aligns:
+            # A test that cuts the sound wants to know what was heard of it.
+            await context.write(tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges)))
+        for payload in self.payloads(sound_of(text)):
+            seq += 1
+            sent = payload if left is None else payload[:left]
+            audio = tts_pb2.Audio(segment=segment, seq=seq, payload=sent)
+            await context.write(tts_pb2.SynthesizeResponse(audio=audio))
+            if left is not None:
+                left -= len(sent)
+                if left <= 0:
+                    await abort(context, grpc.StatusCode.UNAVAILABLE, Reason.ENGINE_FAILED, "the engine died")
+        if left is None and self.aligns:
+            await context.write(tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges)))
         done = tts_pb2.SegmentDone(segment=segment, samples=len(text) * samples)
         await context.write(tts_pb2.SynthesizeResponse(segment_done=done))
+        return seq, left

@@ -79,6 +79,22 @@ async def test_a_call_is_transferred_to_a_configured_name_only(world: GatewayWor
 
 
 @fault
+async def test_what_is_said_with_a_transfer_is_heard_before_it(world: GatewayWorld) -> None:
+    async with world.call() as call:
+        held = await world.talking(call)
+        order = held.control(after=1, transfer={"target": "Front_Desk"})
+        last = held.say(1, 1.0)
+        assert (await held.expect("call_control_result")) == conv.CallControlResult(
+            id=order, status=conv.CONTROL_STATUS_DONE
+        )
+        assert (await held.playback_of(last)).status == PLAYED
+        assert (await held.expect("end")).reason == conv.END_REASON_TRANSFERRED
+        await call.wait_ended()
+        assert len(call.heard.track) >= 8_000
+        assert "Dial" in [verb.name for verb in call.verbs]
+
+
+@fault
 async def test_when_the_orchestrator_ends_the_conversation_its_last_words_are_played(world: GatewayWorld) -> None:
     async with world.call() as call:
         held = await world.talking(call)

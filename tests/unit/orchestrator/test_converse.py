@@ -8,10 +8,11 @@ import time
 import pytest
 
 from orchestrator.brain import BrainError, ToolCall
+from orchestrator.settings import OrchestratorSettings
 from parley.conversation.v1 import conversation_pb2 as conv
 from tests.asyncs import async_test
 from tests.fakes.orchestrator_brain import FakeBrain
-from tests.fakes.orchestrator_gateway import PATIENCE_S, conversations
+from tests.fakes.orchestrator_gateway import PATIENCE_S, conversations, start_of
 from tests.fakes.orchestrator_stt import FakeStt
 
 
@@ -256,3 +257,105 @@ async def test_sound_that_came_while_the_process_was_held_up_is_heard_before_any
         await call.hang_up()
         assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
         assert [e.turn.turn_id for e in call.events if e.HasField("turn")][-1] == 1, "it was one utterance"
+
+
+@async_test
+async def test_a_filler_is_heard_while_the_brain_thinks_and_is_no_part_of_the_history() -> None:
+    thought = asyncio.Event()
+    brain = FakeBrain((thought, "It is noon."), ("You are welcome.",))
+    settings = OrchestratorSettings.model_validate({"max_calls": 4, "watchdogs": {"filler_ms": 100}})
+    stt = FakeStt(["what time is it", "thank you"])
+    async with conversations(brain, stt, settings=settings) as service, service.call() as call:
+        await call.answer_greeting()
+        await call.ask()
+        filler = (await call.until(lambda e: e.playout.kind == conv.PLAYOUT_KIND_FILLER)).playout
+        await call.until(lambda e: e.mark.playout_id == filler.playout_id and e.mark.last)
+        thought.set()
+        ended = await call.turn(1, conv.TURN_STATE_ENDED)
+        await call.ask()
+        await call.turn(2, conv.TURN_STATE_ENDED)
+        await call.hang_up()
+        assert filler.turn_id == 1
+        assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
+        assert ended.heard_length == len("It is noon.")
+        assert [m.content for m in brain.requests[1].messages][-3:] == ["what time is it", "It is noon.", "thank you"]
+        assert call.stale == []
+
+
+@async_test
+async def test_the_other_brain_answers_when_the_first_gives_nothing() -> None:
+    never = asyncio.Event()
+    brain, other = FakeBrain((never,)), FakeBrain(("It is about noon.",))
+    settings = OrchestratorSettings.model_validate({"max_calls": 4, "watchdogs": {"filler_ms": 0, "fallback_ms": 100}})
+    stt = FakeStt(["what time is it"])
+    async with conversations(brain, stt, settings=settings, fallback=other) as service, service.call() as call:
+        await call.answer_greeting()
+        await call.ask()
+        ended = await call.turn(1, conv.TURN_STATE_ENDED)
+        await call.hang_up()
+        assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
+        assert call.spoken().endswith("It is about noon.")
+        assert (brain.live, brain.closed) == (0, 1)
+
+
+@async_test
+async def test_a_silent_caller_is_asked_and_then_hung_up_on() -> None:
+    settings = OrchestratorSettings.model_validate({"max_calls": 4, "idle": {"prompt_after_ms": 1000, "prompts": 1}})
+    async with conversations(FakeBrain(), FakeStt([""]), settings=settings) as service, service.call() as call:
+        control = (await call.until(lambda e: e.HasField("call_control"))).call_control
+        kinds = [e.playout.kind for e in call.events if e.HasField("playout")]
+        assert kinds == [conv.PLAYOUT_KIND_GREETING, conv.PLAYOUT_KIND_PROMPT, conv.PLAYOUT_KIND_PROMPT]
+        assert control.hang_up.reason == conv.END_REASON_IDLE
+        await call.hang_up(conv.END_REASON_IDLE)
+
+
+@async_test
+async def test_a_sign_of_listening_pauses_the_reply_for_a_moment_only() -> None:
+    brain = FakeBrain((LONG,))
+    stt = FakeStt(["tell me a story", "uh-huh"])
+    start = start_of()
+    start.capabilities.duck = True
+    async with conversations(brain, stt) as service, service.call(start, plays=False) as call:
+        await call.answer_greeting()
+        await call.ask()
+        first = (await call.until(lambda e: e.playout.turn_id == 1)).playout
+        mark = await call.until(
+            lambda e: e.mark.playout_id == first.playout_id and e.mark.position.ToMilliseconds() == 1200
+        )
+        await call.played(mark.mark)
+        await call.say(200)
+        await call.until(lambda e: e.HasField("clear"))
+        await call.cleared(first.playout_id, 1200)
+        call.plays = True
+        await call.be_silent(240)
+        tail = (await call.until(lambda e: e.playout.continues_playout_id == first.playout_id)).playout
+        await call.be_silent(400)
+        ended = await call.turn(1, conv.TURN_STATE_ENDED)
+        listening = await call.turn(2, conv.TURN_STATE_ENDED)
+        await call.hang_up()
+        assert LONG[tail.text_offset :].startswith("was a fox")
+        assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
+        assert listening.outcome == conv.TURN_OUTCOME_DISCARDED
+        assert [e.duck.gain_db for e in call.events if e.HasField("duck")] == [-12.0, 0.0]
+        assert call.stale == []
+
+
+@async_test
+async def test_a_caller_who_changes_language_is_answered_in_it() -> None:
+    stt = FakeStt(["what time is it", "wie spät ist es", ""])
+    stt.languages = ["en", "de"]
+    settings = OrchestratorSettings.model_validate({"max_calls": 4, "stt": {"languages": ("en", "de")}})
+    async with conversations(FakeBrain(), stt, settings=settings) as service, service.call() as call:
+        await call.answer_greeting()
+        for turn_id in (1, 2):
+            await call.ask()
+            await call.turn(turn_id, conv.TURN_STATE_ENDED)
+        await call.say(300)
+        await call.be_silent(900)
+        await call.turn(3, conv.TURN_STATE_ENDED)
+        await call.hang_up()
+        told = [list(heard.config.languages) for heard in stt.utterances if heard.config is not None]
+        assert told[0] == ["en", "de"]
+        assert told[2] == ["de", "en"]
+        spoken = [e.transcript.language for e in call.events if e.transcript.speaker == conv.SPEAKER_AGENT]
+        assert (spoken[0], spoken[-1]) == ("en", "de")

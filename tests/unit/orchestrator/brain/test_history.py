@@ -82,8 +82,8 @@ def test_a_stateful_brain_gets_the_newest_turn_with_the_context_before_the_calle
     assert newest_turn(ALL) == (SYSTEM, *LAST)
 
 
-def test_a_stateful_brain_gets_a_tools_answer_with_its_turn() -> None:
-    assert newest_turn((*FIRST, *TOOL[:3])) == TOOL[:3]
+def test_a_stateful_brain_gets_a_tools_answer_with_the_call_it_answers() -> None:
+    assert newest_turn((*FIRST, *TOOL[:3])) == TOOL[1:3], "the question was sent before"
 
 
 def test_a_greeting_is_told_in_the_system_message_so_that_the_caller_comes_first() -> None:
