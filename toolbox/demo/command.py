@@ -35,8 +35,8 @@ def demo(
 ) -> None:
     """Play one call end to end on this machine: no account, no network, no download.
 
-    Four real services, the demo brain and a simulated telephone line: a greeting, three questions, a story that the
-    caller interrupts, a farewell. Leaves a two-channel WAV (caller left, agent right), the turns' traces as OTLP JSON
+    Four real services, the demo brain and a simulated telephone line: a greeting, three questions (one takes a while
+    and is bridged by a filler), a story that goes on after an "uh-huh" and stops for "stop please", a farewell. Leaves a two-channel WAV (caller left, agent right), the turns' traces as OTLP JSON
     and a summary. Exits with 1 when a line was misunderstood or went unanswered.
     """
     console = error_console() if as_json else result_console()
@@ -61,7 +61,7 @@ def demo(
         **result.as_json(),
     }
     (folder / "summary.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-    show(console, result.turns, result.barge_in_ms, result.problems)
+    show(console, result.turns, result.barge_in_ms, result.problems, resumed=result.resumed)
     console.print(f"\nengines: {', '.join(f'{kind} {name}' for kind, name in result.engines.items())}")
     console.print(f"left in {folder}: call.wav · traces.json · summary.json · calls/ · services.log", soft_wrap=True)
     if as_json:

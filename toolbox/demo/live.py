@@ -15,10 +15,11 @@ _POLL_S = 0.1
 
 
 class CallLogReader:
-    """The only call log of a folder, read as it grows."""
+    """The first call log that appears in a folder, read as it grows; those that are there already are of other calls."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._others = set(folder.glob("*.jsonl"))
         self._path: Path | None = None
         self._offset = 0
         self.entries: list[dict[str, Any]] = []
@@ -26,7 +27,7 @@ class CallLogReader:
     def read(self) -> list[dict[str, Any]]:
         """The entries that were written since the last time."""
         if self._path is None:
-            self._path = next(iter(sorted(self._folder.glob("*.jsonl"))), None)
+            self._path = next(iter(sorted(set(self._folder.glob("*.jsonl")) - self._others)), None)
             if self._path is None:
                 return []
         with self._path.open("rb") as file:
@@ -56,6 +57,8 @@ class LiveTranscript:
         elif kind == "turn" and entry.get("outcome") == "interrupted":
             heard, said = entry["heard_length"], entry["said_length"]
             self._line(entry, "", f"interrupted: {heard} of {said} characters were heard", "yellow")
+        elif kind == "playout" and entry["what"] == "resumed_tail":
+            self._line(entry, "", "that was no interruption: the agent goes on", "yellow")
         elif kind == "notice":
             self._line(entry, "notice", f"{entry['code']}: {entry['message']}", "red")
         elif kind == "end":

@@ -31,6 +31,8 @@ class Turn:
     turn_id: int
     heard: str = ""
     said: str = ""
+    filler: str = ""
+    """What bridged the wait for the reply, if something did."""
     outcome: str = "unanswered"
     timings_ms: dict[str, float | None] = field(default_factory=dict)
     response_latency_ms: float | None = None
@@ -43,6 +45,7 @@ class Turn:
         return {
             "heard": self.heard,
             "said": self.said,
+            "filler": self.filler,
             "outcome": self.outcome,
             "response_latency_ms": self.response_latency_ms,
             "timings_ms": self.timings_ms,
@@ -55,6 +58,7 @@ class Turn:
 def turns_of(entries: Iterable[dict[str, Any]]) -> list[Turn]:
     """Read the turns out of a call log's lines; those that came to nothing (noise, joined) are left out."""
     turns: dict[int, Turn] = {}
+    fillers: set[int] = set()
     for entry in entries:
         turn_id = int(entry.get("turn_id") or 0)
         if turn_id == 0:
@@ -63,8 +67,12 @@ def turns_of(entries: Iterable[dict[str, Any]]) -> list[Turn]:
         if entry["kind"] == "transcript":
             if entry["speaker"] == "caller":
                 turn.heard = entry["text"]
+            elif entry["playout_id"] in fillers:
+                turn.filler = f"{turn.filler} {entry['text']}".strip()
             else:
                 turn.said = f"{turn.said} {entry['text']}".strip()
+        elif entry["kind"] == "playout" and entry["what"] == "filler":
+            fillers.add(entry["playout_id"])
         elif entry["kind"] == "turn" and entry["state"] == "ended":
             turn.outcome = entry["outcome"]
             turn.timings_ms = entry["timings_ms"]
@@ -73,9 +81,34 @@ def turns_of(entries: Iterable[dict[str, Any]]) -> list[Turn]:
     return [turn for turn in turns.values() if turn.outcome != "discarded"]
 
 
-def shortcomings(lines: Sequence[Line], intents: Sequence[str], turns: Sequence[Turn]) -> list[str]:
-    """Why the call was no success, in sentences; empty when every line was understood and answered."""
+def filler_lead_ms(turn: Turn, entries: Iterable[dict[str, Any]]) -> float | None:
+    """How much later than its filler a turn's reply began to be sent, by the gateway's clock; None without one."""
+    begins = {
+        entry["what"]: entry["t_ms"]
+        for entry in entries
+        if entry["kind"] == "playout" and entry["turn_id"] == turn.turn_id and entry["what"] in {"filler", "reply"}
+    }
+    return begins["reply"] - begins["filler"] if len(begins) == 2 else None
+
+
+def resumptions(entries: Iterable[dict[str, Any]]) -> int:
+    """How often the agent went on from where it had stopped for somebody who did not mean to interrupt."""
+    return sum(1 for entry in entries if entry["kind"] == "playout" and entry["what"] == "resumed_tail")
+
+
+def shortcomings(
+    lines: Sequence[Line], intents: Sequence[str], turns: Sequence[Turn], *, resumed: int = 0
+) -> list[str]:
+    """Why the call was no success, in sentences; empty when every line was understood and answered.
+
+    ``lines`` are all, ``intents`` and ``turns`` those of the lines that want an answer; ``resumed`` is how often the
+    agent went on after a sign of listening.
+    """
     found = []
+    listening = [line for line in lines if line.listening]
+    lines = [line for line in lines if not line.listening]
+    if listening and not resumed:
+        found.append(f"the agent did not go on after “{listening[0].text}”, or never stopped for it")
     for number, line in enumerate(lines):
         took = intents[number] if number < len(intents) else "nothing"
         if took != line.intent:
@@ -128,12 +161,21 @@ def bars(turns: Sequence[Turn]) -> Text:
     return text
 
 
-def show(console: Console, turns: Sequence[Turn], barge_in_ms: float | None, problems: Sequence[str]) -> None:
-    """Print the waterfall, the interruption and the verdict."""
+def show(
+    console: Console, turns: Sequence[Turn], barge_in_ms: float | None, problems: Sequence[str], *, resumed: int = 0
+) -> None:
+    """Print the waterfall, what was bridged, resumed and interrupted, and the verdict."""
     console.print()
     console.print(waterfall(turns))
     console.print("[dim]line: first frame of the reply at the telephone, measured outside[/dim]\n")
     console.print(bars(turns))
+    fillers = [turn for turn in turns if turn.filler]
+    for turn in fillers:
+        console.print(f"filler: “{turn.filler}” while the answer to “{turn.heard}” took its time")
+    if resumed:
+        console.print(f"went on {resumed} time(s) after a sign of listening")
+    hits = sum(turn.speculation == "hit" for turn in turns)
+    console.print(f"begun before the caller’s turn was over, and used: {hits} of {len(turns)} answers")
     if barge_in_ms is not None:
         console.print(f"interruption: silent [bold]{barge_in_ms:.0f} ms[/bold] after the caller began to speak")
     for problem in problems:

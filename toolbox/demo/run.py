@@ -16,7 +16,7 @@ from parley.stt.v1 import stt_pb2, stt_pb2_grpc
 from parley.tts.v1 import tts_pb2, tts_pb2_grpc
 from servicekit.channels import open_channel
 from toolbox.demo.live import CallLogReader, LiveTranscript, follow
-from toolbox.demo.report import Turn, shortcomings, turns_of
+from toolbox.demo.report import Turn, filler_lead_ms, resumptions, shortcomings, turns_of
 from toolbox.demo.scenario import Line, Scenario
 from toolbox.demo.stage import CALLER, PARLEY, stage
 from toolbox.demo_brain import MODEL, DemoBrain
@@ -49,6 +49,8 @@ class Result:
     traces: Path
     problems: list[str]
     first_sound_s: float
+    resumed: int
+    """How often the agent went on after a sign of listening."""
 
     @property
     def ok(self) -> bool:
@@ -60,6 +62,7 @@ class Result:
         return {
             "turns": [turn.as_json() for turn in self.turns],
             "barge_in_ms": self.barge_in_ms,
+            "resumed_interruptions": self.resumed,
             "engines": self.engines,
             "wav": str(self.wav),
             "traces": str(self.traces),
@@ -112,19 +115,27 @@ async def play(
     for entry in reader.read():
         transcript.show(entry)
     house.collector.write_traces(folder / "traces.json")
+    # Signs of listening are no turns.
+    played = [one for one in played if not one.line.listening]
     intents = _intents(house.brain, played)
     call.write_wav(folder / "call.wav")
     turns = turns_of(reader.entries)
     for turn, line in zip(turns, played, strict=False):
         turn.response_latency_ms = _response_latency_ms(call, line)
+        lead_ms = filler_lead_ms(turn, reader.entries)
+        if lead_ms is not None and turn.response_latency_ms is not None:
+            # What was heard first is the filler, and that is no reply.
+            turn.response_latency_ms = round(turn.response_latency_ms + lead_ms, 1)
+    resumed = resumptions(reader.entries)
     return Result(
         turns=turns,
         barge_in_ms=_barge_in_ms(call, played),
         engines={**engines, "brain": MODEL},
         wav=folder / "call.wav",
         traces=folder / "traces.json",
-        problems=shortcomings(scenario.lines, intents, turns),
+        problems=shortcomings(scenario.lines, intents, turns, resumed=resumed),
         first_sound_s=first_sound - began,
+        resumed=resumed,
     )
 
 
