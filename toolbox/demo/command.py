@@ -36,8 +36,9 @@ def demo(
     """Play one call end to end on this machine: no account, no network, no download.
 
     Four real services, the demo brain and a simulated telephone line: a greeting, three questions (one takes a while
-    and is bridged by a filler), a story that goes on after an "uh-huh" and stops for "stop please", a farewell. Leaves a two-channel WAV (caller left, agent right), the turns' traces as OTLP JSON
-    and a summary. Exits with 1 when a line was misunderstood or went unanswered.
+    and is bridged by a filler), a story that goes on after an "uh-huh" and stops for "stop please", a farewell. Leaves
+    a two-channel WAV (caller left, agent right), the turns' traces as OTLP JSON and a summary. Exits with 1 when a line
+    was misunderstood or went unanswered.
     """
     console = error_console() if as_json else result_console()
     started = datetime.now(UTC)

@@ -15,7 +15,7 @@ _POLL_S = 0.1
 
 
 class CallLogReader:
-    """The first call log that appears in a folder, read as it grows; those that are there already are of other calls."""
+    """The first call log that appears in a folder, read as it grows. Those there before are of other calls."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
