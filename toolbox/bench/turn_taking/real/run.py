@@ -15,6 +15,7 @@ from toolbox.bench.service_metrics import newest_histogram
 from toolbox.bench.turn_taking.corpus import CallPlan, Counts, Half, make_call, slots
 from toolbox.bench.turn_taking.observation import CallObservations
 from toolbox.bench.turn_taking.real.caller import LiveCaller, PlayedCase
+from toolbox.bench.turn_taking.real.grammar import write_grammar
 from toolbox.bench.turn_taking.real.house import CALLED, House, house
 from toolbox.bench.turn_taking.real.line import CallerLine
 from toolbox.bench.turn_taking.real.seeing import LoggedTurn, observe_call, read_turns
@@ -64,8 +65,14 @@ async def run_real(
             continue
         await asyncio.to_thread(spoken_reply, reply)
         with tempfile.TemporaryDirectory(prefix="parley-turns-") as folder:
+            heard = await asyncio.to_thread(write_grammar, Path(folder), chosen) if oracle_ms is None else ()
             async with house(
-                Path(folder), reply=reply, calls=parallel, oracle_ms=oracle_ms, config=config, settings=settings
+                Path(folder),
+                reply=reply,
+                calls=parallel,
+                oracle_ms=oracle_ms,
+                config=config,
+                settings=(*heard, *settings),
             ) as home:
                 ward = _Ward(home, reply, parallel, on_cases, done)
                 async with asyncio.TaskGroup() as calling:
