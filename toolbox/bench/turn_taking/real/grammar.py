@@ -1,7 +1,7 @@
 """A grammar of what a run's callers say: the embedded recogniser understands the sentences of one grammar only.
 
-It has not the recognition of a conversation that is measured here but turn-taking with a recogniser that streams, writes
-no punctuation and is at times wrong. Every sentence is one alternative; the engine itself adds that callers break off.
+What is measured is turn-taking with a recogniser that streams, writes no punctuation and is at times wrong; not how well
+it would understand a conversation. Every sentence is one alternative; the engine itself adds that callers break off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pocketsphinx
 from toolbox.bench.turn_taking.corpus import CallPlan, Take
 
 _WORD: Final = re.compile(r"[a-z]+(?:'[a-z]+)*|\d")
-_DIGITS: Final = "zero one two three four five six seven eight nine".split()
+_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # Sounds of hesitation, which the dictionary of words lacks.
 _HESITATIONS: Final = {"um": "AH M", "uh": "AH", "er": "ER", "erm": "ER M", "hmm": "HH M", "mhm": "M HH M", "mm": "M"}
 
