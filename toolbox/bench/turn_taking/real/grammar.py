@@ -1,7 +1,8 @@
 """A grammar of what a run's callers say: the embedded recogniser understands the sentences of one grammar only.
 
 What is measured is turn-taking with a recogniser that streams, writes no punctuation and is at times wrong, not how
-well it would understand a conversation. Every sentence is one alternative; the engine itself adds that callers break off.
+well it would understand a conversation. Every sentence is one alternative; the engine itself adds callers who break
+off.
 """
 
 from __future__ import annotations
