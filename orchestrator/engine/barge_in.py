@@ -12,6 +12,7 @@ from orchestrator.engine.caller import Caller
 from orchestrator.engine.cues import Cues
 from orchestrator.engine.endpointing import Utterance
 from orchestrator.engine.heard import AgentSpeech
+from orchestrator.engine.speech import WINDOW_MS
 
 # What the agent said before it paused may come back for so long; speech that ends by then proves nothing.
 _LAST_ECHO_MS = 640.0
@@ -34,7 +35,7 @@ def judge(utterance: Utterance, agent: AgentSpeech, caller: Caller, now_ms: floa
     if utterance.echoed:
         return Verdict.UNDECIDED
     soon = caller.began_at_ms - agent.asked_at_ms <= endpointing.reopen_within_ms
-    barely_heard = agent.total_heard_ms < endpointing.reopen_heard_ms
+    barely_heard = utterance.reply_heard_ms < endpointing.reopen_heard_ms
     goes_on = agent.turn_id != 0 and (soon or barely_heard) and not cues.interrupts(utterance.text)
     # Who has not finished is let go on at their first word: there is little of a reply to lose.
     listening = cues.is_backchannel(utterance.text) if goes_on else _may_be_listening(utterance, cues)
@@ -60,8 +61,12 @@ def _long_enough(utterance: Utterance, agent: AgentSpeech, caller: Caller, now_m
         return False
     if utterance.text.strip():
         return utterance.speech_ms >= wanted_ms * _LISTENING_FACTOR
-    if utterance.speech_ms < wanted_ms:
+    # An echo falls silent whenever the agent does: many short stretches are no long one.
+    if utterance.stretch_ms < wanted_ms:
         return False
+    if agent.paused_at_ms is not None and utterance.partials and not utterance.failed:
+        # Nothing is lost by waiting for the word that is on its way: the agent is silent.
+        return now_ms >= agent.paused_at_ms + caller.settings.barge_in.confirm_within_ms - WINDOW_MS
     if agent.paused_at_ms is not None and caller.guard.audible and caller.settings.echo.enabled:
         return now_ms - agent.paused_at_ms >= _LAST_ECHO_MS
     return True

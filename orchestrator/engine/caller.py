@@ -33,6 +33,8 @@ class Caller:
     utterance: Utterance | None = None
     began_at_ms: float = 0.0
     """When the open utterance began, monotonic."""
+    answered_ms: float = 0.0
+    """Up to where the caller's speech has been answered, media time."""
     digits: str = ""
     """Keys pressed and not answered yet."""
     digit_at_ms: float = 0.0

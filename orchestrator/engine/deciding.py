@@ -14,10 +14,13 @@ from orchestrator.engine.answering import Answering
 from orchestrator.engine.caller import EPSILON_MS, Caller
 from orchestrator.engine.endpointing import Utterance
 from orchestrator.engine.speaking_language import SpeakingLanguage
+from orchestrator.engine.speech import WINDOW_MS
 from orchestrator.engine.turns import Ids, Turn, Turns
 
 # Who says more than this after an offer has something else in mind.
 _ACCEPTING_WORDS = 5
+# So long after its acoustic end there may be a trace of the last word.
+_DYING_AWAY_MS = 64.0
 
 
 class Deciding:
@@ -75,6 +78,7 @@ class Deciding:
         settings = caller.settings.endpointing
         if utterance.ended_ms is None:
             if utterance.forced_at_ms is None:
+                self._finalize_early(utterance)
                 if caller.gate.now_ms - utterance.began_ms >= settings.max_utterance_ms:
                     utterance.forced_at_ms = now_ms
                     if utterance.failed:
@@ -97,6 +101,16 @@ class Deciding:
             self._decide(utterance, now_ms)
         else:
             self._consider_speculation(utterance, now_ms)
+
+    def _finalize_early(self, utterance: Utterance) -> None:
+        """Ask for the transcript while the detector still lingers behind speech that has faded; void if it goes on."""
+        fading_ms = self._caller.gate.fading_ms
+        if fading_ms < WINDOW_MS:
+            utterance.finalize_valid = False
+            return
+        wanted = not utterance.finalize_valid and not utterance.failed and self._answering.agent is None
+        if wanted and fading_ms >= self._caller.settings.endpointing.finalize_after_ms:
+            self._finalize(utterance)
 
     def _finalize(self, utterance: Utterance) -> None:
         utterance.finalize_id += 1
@@ -178,6 +192,9 @@ class Deciding:
         eos_ms = clock.media_ms if utterance.ended_ms is None else utterance.ended_ms
         eos_at_ms = clock.at_ms - (clock.media_ms - eos_ms)
         self._answering.commit(turn, text, now_ms, eos_ms=eos_ms, eos_at_ms=eos_at_ms, rule=rule)
+        self._caller.patience.punctuation.learn(utterance.text)
+        if utterance.ended_ms is not None:
+            self._caller.answered_ms = utterance.ended_ms + _DYING_AWAY_MS
         self.committed = True
 
     # ------------------------------------------------------------------------------------------------------- keys

@@ -118,18 +118,24 @@ class EchoGuard:
 
     def learn(self, windows: int) -> None:
         """The last ``windows`` windows held echo: remember how loud it was."""
+        heard = self.return_over(windows)
+        if heard is None:
+            return
+        self.return_db = heard if self.return_db is None else max(heard, (self.return_db + heard) / 2)
+        self._unheard = 0
+
+    def return_over(self, windows: int) -> float | None:
+        """Level of the last ``windows`` windows relative to what we played, were they echo; None where we did not."""
         count = min(windows, len(self._levels) - _FARTHEST_LAG)
         if count <= 0 or not self._settings.enabled:
-            return
+            return None
         levels = list(self._levels)[-count:]
         played = list(self._played)
         reference = max(played[len(played) - count - _FARTHEST_LAG :])
         if reference <= _FAINT_DBFS:
-            return
+            return None
         loud = sorted(levels)[(9 * len(levels)) // 10 if len(levels) >= 10 else -1]
-        heard = min(loud - reference, 0.0)
-        self.return_db = heard if self.return_db is None else max(heard, (self.return_db + heard) / 2)
-        self._unheard = 0
+        return min(loud - reference, 0.0)
 
     def _expected(self) -> float:
         if self.return_db is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from orchestrator.engine.actions import EndpointRule
 from orchestrator.engine.cues import Cues, words_of
 from orchestrator.engine.pauses import LearnedPauses
+from orchestrator.engine.punctuation import Punctuation
 from orchestrator.engine.settings import EndpointingSettings
 
 # On a line that runs smoothly, in frames of 20 ms, the next window is there within this time: so far silence may be
@@ -33,6 +34,8 @@ class Utterance:
     """The best transcript so far."""
     whole_words: bool = False
     """Whether the text ends where a word does: that of a partial may be the beginning of another."""
+    partials: bool = False
+    """Whether the recogniser tells what it hears in mid-speech, be it nothing as yet."""
     partial_covers_ms: float = 0.0
     finalize_id: int = 0
     """Id of the last finalize that was asked for; 0 when none was."""
@@ -47,6 +50,8 @@ class Utterance:
     """Acoustic end of speech; None while the caller speaks."""
     speech_ms: float = 0.0
     """Speech heard in it, pauses not counted."""
+    stretch_ms: float = 0.0
+    """Of that, since the last pause."""
     forced_at_ms: float | None = None
     """When, monotonic, it reached the longest allowed length and was finalized in mid-speech."""
     candidates: int = 0
@@ -60,6 +65,8 @@ class Utterance:
     """Whether it was too loud for an echo of the agent."""
     echoed: bool = False
     """Whether its words, as far as they are known, are the agent's."""
+    reply_heard_ms: float = 0.0
+    """How much of the agent's reply the caller had heard when they began to speak."""
     compared: str = ""
     """The text that was last compared with what the agent said."""
     taught: bool = False
@@ -73,12 +80,14 @@ class Utterance:
     def resume(self) -> None:
         """The caller speaks again: the last transcript is no longer the whole."""
         self.ended_ms = None
+        self.stretch_ms = 0.0
         if self.forced_at_ms is None:
             self.finalize_valid = False
         self.end_of_turn = None
 
     def hear_partial(self, text: str, covers_ms: float) -> None:
         """Take up a partial, unless a settled final already knows better."""
+        self.partials = True
         if not text:
             return
         if self.settled and covers_ms and self.ended_ms is not None and covers_ms <= self.ended_ms + _COVERED_MS:
@@ -122,6 +131,8 @@ class Patience:
         """How this caller pauses in mid-turn."""
         self.expects_entity = False
         """Whether the agent has just asked for something that is dictated."""
+        self.punctuation = Punctuation()
+        """Whether the recogniser closes sentences with a mark, so that one without is none."""
 
     def wait_for(self, utterance: Utterance, cues: Cues) -> Wait:
         """How long to wait for the caller to go on, as things stand."""
@@ -157,7 +168,7 @@ class Patience:
     def _looks_unfinished(self, utterance: Utterance, cues: Cues) -> bool:
         if utterance.end_of_turn is not None:
             return utterance.end_of_turn < self._settings.end_of_turn_threshold
-        return cues.looks_unfinished(utterance.text)
+        return cues.looks_unfinished(utterance.text) or self.punctuation.is_missed(utterance.text)
 
     def _usual_ms(self, rule: EndpointRule) -> float:
         settings = self._settings

@@ -158,7 +158,9 @@ class TurnEngine:
             if not spoke:
                 self._speech_began()
             if caller.utterance is not None:
-                caller.utterance.speech_ms += (1 if spoke else gate.run_windows) * WINDOW_MS
+                more_ms = (1 if spoke else gate.run_windows) * WINDOW_MS
+                caller.utterance.speech_ms += more_ms
+                caller.utterance.stretch_ms += more_ms
         elif spoke and caller.utterance is not None:
             caller.utterance.ended_ms = gate.ended_ms
 
@@ -177,7 +179,12 @@ class TurnEngine:
         turn_id = self.ids.next_turn()
         caller.utterance = Utterance(turn_id, gate.began_ms)
         caller.began_at_ms = self._now - gate.run_windows * WINDOW_MS
-        self._out.append(BeginUtterance(turn_id, max(0.0, gate.began_ms - self._settings.speech.pre_roll_ms)))
+        if self._answering.agent is not None:
+            since_ms = self._now - caller.began_at_ms
+            caller.utterance.reply_heard_ms = max(0.0, self._answering.agent.total_heard_ms - since_ms)
+        pre_roll_ms = gate.began_ms - self._settings.speech.pre_roll_ms
+        # What was answered already is not to be understood twice.
+        self._out.append(BeginUtterance(turn_id, max(0.0, min(max(pre_roll_ms, caller.answered_ms), gate.began_ms))))
         self._out.append(self._turns.begin(turn_id))
 
     # -------------------------------------------------------------------------------------------- beginning and end

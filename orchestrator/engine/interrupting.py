@@ -16,6 +16,9 @@ from orchestrator.engine.turns import Turns
 _LOOK_EVERY_WINDOWS = 8
 # One word that was played may be anybody's; from so many on it is known how loud the echo is.
 _PROVING_WORDS = 2
+# What returns is at least so much fainter than what was sent, and about as faint each time.
+_FAINT_DB = -9.0
+_ALIKE_DB = 4.0
 
 
 class Interrupting:
@@ -28,6 +31,8 @@ class Interrupting:
         self._out = out
         self._settings = caller.settings.barge_in
         self._paused_run_ms: float | None = None
+        self._suspected_db: float | None = None
+        # Level, relative to ours, of what may have been an echo.
         self.can_duck = False
         """Whether the line can turn the agent down while it plays."""
 
@@ -43,6 +48,7 @@ class Interrupting:
             self._yield_floor(utterance, agent, verdict)
         elif agent.paused_at_ms is not None:
             if now_ms >= self._resume_at(utterance, agent, agent.paused_at_ms) - EPSILON_MS:
+                self._suspect_echo(utterance)
                 self._answering.resume()
         elif caller.gate.speaking:
             self._give_way(utterance, now_ms)
@@ -71,11 +77,27 @@ class Interrupting:
             return
         utterance.compared = text
         utterance.echoed = caller.guard.is_echo(text, caller.began_at_ms)
+        if not utterance.echoed:
+            self._suspected_db = None
         if utterance.loud and caller.cues.interrupts(text):
             utterance.echoed = False  # "no" may well be a word of ours, and is one of theirs
         if utterance.echoed and not utterance.taught and len(words_of(text)) >= _PROVING_WORDS:
             utterance.taught = True
             caller.guard.learn(int((caller.clock.media_ms - utterance.began_ms) / WINDOW_MS))
+
+    def _suspect_echo(self, utterance: Utterance) -> None:
+        """Something faint fell silent without a word soon after the agent did; the second time it counts as an echo."""
+        caller = self._caller
+        if utterance.ended_ms is None or (utterance.text.strip() and not utterance.echoed):
+            return
+        windows = int((caller.clock.media_ms - caller.gate.began_ms) / WINDOW_MS)
+        level_db = caller.guard.return_over(windows)
+        if level_db is None or level_db > _FAINT_DB:
+            self._suspected_db = None
+        elif self._suspected_db is None or abs(level_db - self._suspected_db) > _ALIKE_DB:
+            self._suspected_db = level_db
+        else:
+            caller.guard.learn(windows)
 
     def _give_way(self, utterance: Utterance, now_ms: float) -> None:
         caller, settings = self._caller, self._settings

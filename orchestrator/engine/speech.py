@@ -31,6 +31,8 @@ class SpeechGate:
         """Acoustic end of the last stretch of speech; meaningful while not speaking."""
         self.now_ms = 0.0
         """Media time of the last window's end."""
+        self.fading_ms = 0.0
+        """How long nothing has been loud enough for speech, though it is not certain yet that it is over."""
         self._above = 0
         self._recent: deque[tuple[float, float]] = deque(maxlen=_BACKDATE_WINDOWS)
         self._quiet: deque[float] = deque(maxlen=_NOISE_WINDOWS)
@@ -50,6 +52,8 @@ class SpeechGate:
             if probability >= self._settings.enter_probability:
                 # A loud syllable raises the estimate at once; it sinks slowly through soft ones.
                 self._speech_level = max(level_dbfs, self._speech_level - 0.5)
+            threshold = self._threshold()
+            self.fading_ms = self.fading_ms + WINDOW_MS if threshold is not None and level_dbfs < threshold else 0.0
             if probability < self._settings.leave_probability:
                 self._leave(end_ms)
             return
@@ -72,15 +76,22 @@ class SpeechGate:
         self.ended_ms = self._acoustic_end(exit_ms)
         self._recent.clear()
         self.run_windows = 0
+        self.fading_ms = 0.0
 
-    def _acoustic_end(self, exit_ms: float) -> float:
+    def _threshold(self) -> float | None:
+        """Level that speech is above; None where the noise is too loud to tell."""
         # The quiet half of the recent non-speech windows: a cough between words must not count as noise floor.
         quiet = sorted(self._quiet)[: max(1, len(self._quiet) // 2)]
         floor = sum(quiet) / len(quiet) if quiet else -60.0
         margin = self._settings.energy_margin_db
         if self._speech_level - floor < 2 * margin:
+            return None
+        return max(floor + margin, self._speech_level - 30.0)
+
+    def _acoustic_end(self, exit_ms: float) -> float:
+        threshold = self._threshold()
+        if threshold is None:
             return exit_ms - WINDOW_MS
-        threshold = max(floor + margin, self._speech_level - 30.0)
         for end_ms, level in reversed(self._recent):
             if level >= threshold:
                 return end_ms

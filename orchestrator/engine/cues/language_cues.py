@@ -23,6 +23,8 @@ _CLAUSE = re.compile(r"[,.!?;:…、。，！？；：।]+")
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 # Said digit by digit, or after "my number is", fewer than this sound like the beginning of a number.
 _DICTATED_DIGITS = 7
+# So many words before a number may say what it is of: "the number on the back is 82".
+_NUMBERED_WITHIN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Cues:
     """Words that are written onto the next one: "l'"."""
     dictation: Phrases
     """What a dictated number follows: "my number is"."""
+    numbered: Phrases
+    """What has a number that nobody knows by heart: "order", "the code on the letter"."""
     numbers: Numbers
     entities: EntityCues
 
@@ -121,13 +125,16 @@ class Cues:
     def is_dictating(self, text: str) -> bool:
         """Whether the text ends in a number that is being dictated, asked for or not, and however long it is by now.
 
-        After "my number is", digit by digit, or seven digits and more: there may always be another group to come.
+        After "my number is" or "order 82", digit by digit, in groups of figures, or seven digits and more: there may
+        always be another group to come.
         """
         words = words_of(text)
         run = self.numbers.run(words)
         before = words[: -run.words] if run.words else words
         return (
             self.dictation.end(before) > 0
+            or (run.digits > 1 and self.numbered.last_in(before[-_NUMBERED_WITHIN:]) > 0)
+            or (run.words > 1 and all(len(word) > 1 and word.isdecimal() for word in words[-2:]))
             or run.digits >= _DICTATED_DIGITS
             or (run.single and run.words > 1 and self.complete.end(words) < run.words)
         )
@@ -159,6 +166,7 @@ def load_cues(language: str) -> Cues:
         interruptions_alone=Phrases.of(table["interruptions_alone"]),
         elisions=tuple(text.casefold() for text in table["elisions"]),
         dictation=Phrases.of(table["dictation"]),
+        numbered=Phrases.of(table["numbered"]),
         numbers=Numbers.of(numbers["ones"], numbers["larger"], numbers["links"]),
         entities=EntityCues.of(table["entities"], table["email"]["at"], table["email"]["dot"]),
     )

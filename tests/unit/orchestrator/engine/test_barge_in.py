@@ -49,6 +49,34 @@ def test_128_ms_of_speech_silence_the_agent() -> None:
     assert call.when(Pause) - began == pytest.approx(128)
 
 
+def test_length_waits_for_the_word_that_is_on_its_way() -> None:
+    call = talking(hears="uh-huh")
+    call.speech(320)
+    call.partial("")
+    call.speech(512)
+    assert call.outcomes() == {}
+    call.silence(480)
+    assert len(call.all_of(ResumeTail)) == 1
+    assert call.outcomes() == {2: Outcome.DISCARDED}
+
+
+def test_length_decides_where_no_word_comes_in_time() -> None:
+    call = talking(hears=None)
+    call.speech(320)
+    call.partial("")
+    call.speech(800)
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+
+
+def test_many_short_sounds_are_no_long_one() -> None:
+    call = talking(hears="")
+    for _ in range(5):
+        call.speech(160)
+        call.silence(192)
+        call.reply_sounds(320)
+    assert Outcome.INTERRUPTED not in call.outcomes().values()
+
+
 def test_a_word_makes_it_an_interruption() -> None:
     call = talking()
     call.speech(160)

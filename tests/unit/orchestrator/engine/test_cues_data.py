@@ -20,6 +20,7 @@ LISTS = [
     "interruptions_alone",
     "elisions",
     "dictation",
+    "numbered",
 ]
 MAY_BE_EMPTY = {"stranded", "elisions"}
 

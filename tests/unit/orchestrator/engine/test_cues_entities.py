@@ -159,6 +159,11 @@ def test_silence_is_no_beginning() -> None:
         ("en", "My number is 555"),
         ("en", "five five"),
         ("en", "555 123 4567"),
+        ("en", "the number on the back is 82."),
+        ("en", "it is order 1187"),
+        ("en", "82 43"),
+        ("de", "die Kundennummer ist 4711"),
+        ("fr", "mon code est le 47"),
         ("en", "it's five five five one two three four"),
         ("de", "Meine Nummer ist null eins sieben"),
         ("ja", "電話番号は〇九〇"),
@@ -170,7 +175,18 @@ def test_a_number_may_be_dictated_without_having_been_asked_for(language: str, t
 
 
 @pytest.mark.parametrize(
-    "text", ["seven", "at ten thirty", "a table for two", "twenty twenty six", "nine one one", "hello", ""]
+    "text",
+    [
+        "seven",
+        "at ten thirty",
+        "a table for two",
+        "twenty twenty six",
+        "nine one one",
+        "it costs 250 euros",
+        "it costs 250",
+        "hello",
+        "",
+    ],
 )
 def test_a_number_in_a_sentence_is_not_dictated(text: str) -> None:
     assert not load_cues("en").is_dictating(text)

@@ -148,3 +148,24 @@ def test_an_echo_that_went_away_is_forgotten() -> None:
     for _ in range(2000):
         guard.window(-80.0, -20.0, speaking=False)
     assert guard.return_db is None or guard.return_db < known - 20
+
+
+def wordless_echoes(level_dbfs: float, times: int) -> VirtualCall:
+    """A call whose line returns so little at a time that no word is understood; it stops when the agent does."""
+    call = telling()
+    call.hears = ""
+    for _ in range(times):
+        call.speech(160, level_dbfs)
+        call.agent_dbfs = SILENCE_DBFS
+        call.silence(512)
+        call.agent_dbfs = AGENT_DBFS
+        call.silence(960)
+    return call
+
+
+def test_an_echo_without_words_is_known_by_the_second_time() -> None:
+    assert len(wordless_echoes(ECHO_DBFS, 4).all_of(Pause)) == 2
+
+
+def test_a_caller_as_loud_as_the_agent_is_never_taken_for_an_echo_without_words() -> None:
+    assert len(wordless_echoes(AGENT_DBFS - 3, 4).all_of(Pause)) == 4

@@ -40,7 +40,7 @@ def test_the_transcript_is_asked_for_before_the_turn_is_decided() -> None:
     call.begin()
     call.ask()
     (commit,) = call.all_of(CommitReply)
-    assert call.when(Finalize) - commit.eos_at_ms == pytest.approx(140, abs=1)
+    assert call.when(Finalize) - commit.eos_at_ms == pytest.approx(100, abs=1)
 
 
 def test_silence_counts_from_the_last_sound_though_the_model_lingers() -> None:
@@ -53,6 +53,67 @@ def test_silence_counts_from_the_last_sound_though_the_model_lingers() -> None:
     (commit,) = call.all_of(CommitReply)
     assert commit.eos_ms == said_until
     assert call.when(CommitReply) - said_until == pytest.approx(220, abs=1)
+
+
+def test_the_transcript_is_asked_for_while_the_model_lingers() -> None:
+    call = VirtualCall()
+    call.begin()
+    call.speech(960)
+    said_until = call.now_ms
+    call.lingering(160)
+    assert call.when(Finalize) - said_until == pytest.approx(128)
+    call.silence(320)
+    assert len(call.all_of(Finalize)) == 1
+    assert call.asked() == ["what time is it"]
+
+
+def test_speech_that_faded_and_goes_on_is_transcribed_anew() -> None:
+    call = VirtualCall(hears="what time")
+    call.begin()
+    call.speech(960)
+    call.lingering(160)
+    call.speech(480)
+    call.hears = "what time is it"
+    call.silence(480)
+    assert [f.finalize_id for f in call.all_of(Finalize)] == [1, 2]
+    assert call.asked() == ["what time is it"]
+
+
+def test_what_was_answered_is_not_heard_again() -> None:
+    call = VirtualCall(hears="what is the time")
+    call.begin()
+    call.speech(960)
+    said_until = call.now_ms
+    call.silence(256)
+    call.speech(320)
+    assert len(call.all_of(CommitReply)) == 1
+    assert call.all_of(BeginUtterance)[-1].from_ms == said_until + 64
+
+
+def test_a_recogniser_that_closes_sentences_leaves_the_mark_out_where_none_ends() -> None:
+    call = VirtualCall(hears="What is the time?")
+    call.begin()
+    call.ask()
+    call.reply_sounds()
+    call.playout_ends()
+    call.silence(960)
+    call.hears = "The heating in the kitchen has not worked"
+    call.ask()
+    assert len(call.all_of(CommitReply)) == 1
+    call.silence(960)
+    commit = call.all_of(CommitReply)[-1]
+    assert call.when(CommitReply) - commit.eos_at_ms == pytest.approx(1300, abs=1)
+
+
+def test_a_recogniser_that_never_closes_sentences_is_not_waited_for() -> None:
+    call = VirtualCall(hears="what is the time")
+    call.begin()
+    for _ in range(2):
+        call.ask()
+        call.reply_sounds()
+        call.playout_ends()
+        call.silence(960)
+    assert len(call.all_of(CommitReply)) == 2
 
 
 def test_the_utterance_begins_300_ms_before_the_first_speech() -> None:
@@ -86,7 +147,7 @@ def test_a_sentence_that_breaks_off_is_waited_for() -> None:
     call.ask()
     assert call.asked() == []
     call.silence(960)
-    assert committed_after(call) == pytest.approx(1200, abs=1)
+    assert committed_after(call) == pytest.approx(1300, abs=1)
 
 
 def test_speech_within_the_pause_continues_the_utterance() -> None:
@@ -107,7 +168,7 @@ def test_a_late_transcript_is_answered_as_soon_as_it_comes() -> None:
     call.begin()
     call.speech(960)
     call.silence(960)
-    assert committed_after(call) == pytest.approx(640, abs=1)
+    assert committed_after(call) == pytest.approx(600, abs=1)
 
 
 def test_a_transcript_that_still_moves_is_waited_for_until_700_ms() -> None:
