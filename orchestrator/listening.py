@@ -31,6 +31,8 @@ class _OpenUtterance:
     recognition: Recognition
     task: asyncio.Task[None] | None = None
     told: str = ""
+    finalize_id: int = 0
+    """The last transcript that was asked for."""
 
 
 class Listening:
@@ -82,6 +84,7 @@ class Listening:
     def finalize(self, turn_id: int, finalize_id: int) -> None:
         """Ask for a transcript of the open utterance."""
         if self._open is not None and self._open.turn_id == turn_id:
+            self._open.finalize_id = finalize_id
             self._open.recognition.log.finalize(finalize_id)
             if self._judge is not None:
                 self._judge.ask(turn_id, self._open.from_ms)
@@ -120,7 +123,8 @@ class Listening:
             covers_ms = from_ms + ms_of(response.partial.audio_end) if response.partial.HasField("audio_end") else 0.0
             self._tell(utterance, text, final=False)
             self._call.post(PartialHeard(now_ms, turn_id, text, covers_ms))
-        elif kind == "final" and response.final.finalize_id:
+        elif kind == "final" and 0 < response.final.finalize_id <= utterance.finalize_id:
+            # One that was never asked for is no transcript of anything.
             self._tell(utterance, response.final.text, final=False)
             final = response.final
             heard = FinalHeard(

@@ -11,7 +11,7 @@ import functools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -41,6 +41,14 @@ _SERVICES: Final = ("orchestrator", "stt", "tts")
 
 T = TypeVar("T")
 Entry = dict[str, Any]
+Beside = Callable[[], AbstractAsyncContextManager[Sequence[str]]]
+"""Whoever else lives in a house's event loop, and the settings that lead to them."""
+
+
+@asynccontextmanager
+async def nobody() -> AsyncIterator[Sequence[str]]:
+    """Nobody else is there."""
+    yield ()
 
 
 def saying(text: str) -> Act:
@@ -89,7 +97,8 @@ class Talk:
 
     def said(self) -> str:
         """All that the agent said, in order."""
-        return " ".join(line["text"] for line in self.entries("transcript", speaker="agent"))
+        # A text that comes to its end only later than its sound is ended by an empty one.
+        return " ".join(line["text"] for line in self.entries("transcript", speaker="agent") if line["text"])
 
     async def silence(self, seconds: float = 0.3) -> None:
         """Wait until the agent has finished."""
@@ -152,9 +161,10 @@ class House:
         lines: What the services logged: (service, line).
     """
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, beside: Beside = nobody) -> None:
         self._folder = folder
         self._settings = settings
+        self._beside = beside
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -189,11 +199,12 @@ class House:
     async def _open(self) -> None:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.brain)
+            more = await stack.enter_async_context(self._beside())
             self.stage = await stack.enter_async_context(
                 stage(
                     self._folder,
                     greeting=GREETING,
-                    settings=(f"orchestrator.brain.base_url={self.brain.base_url}", *self._settings),
+                    settings=(f"orchestrator.brain.base_url={self.brain.base_url}", *self._settings, *more),
                     on_line=lambda service, line: self.lines.append((service, line)),
                 )
             )
