@@ -15,11 +15,11 @@ _POLL_S = 0.1
 
 
 class CallLogReader:
-    """The first call log that appears in a folder, read as it grows. Those there before are of other calls."""
+    """The only call log of a folder, read as it grows; with ``coming`` the first that appears there from now on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, coming: bool = False) -> None:
         self._folder = folder
-        self._others = set(folder.glob("*.jsonl"))
+        self._others = set(folder.glob("*.jsonl")) if coming else set()
         self._path: Path | None = None
         self._offset = 0
         self.entries: list[dict[str, Any]] = []

@@ -89,7 +89,7 @@ async def play(
         TimeoutError: The agent stayed silent where it should have spoken, or did not hang up.
     """
     began = clock()
-    reader = CallLogReader(folder / "calls")
+    reader = CallLogReader(folder / "calls", coming=True)
     transcript = LiveTranscript(console)
     with (folder / "services.log").open("w", encoding="utf-8") as log:
         starting = console.status("starting recogniser, voice, orchestrator and gateway …")

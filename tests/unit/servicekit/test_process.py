@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 SERVICE = """
-import asyncio, time
+import asyncio, gc, time
 from servicekit.process import entry
 from servicekit.process import Process, StartupError, main
 from servicekit.logs import get_logger
@@ -48,6 +48,8 @@ async def run(process: Process[ExampleSettings]) -> None:
     if mood == "orphan":
         async def orphan(): raise ValueError("lost")
         asyncio.ensure_future(orphan())
+        await asyncio.sleep(0)
+        gc.collect()
     process.report_ready(grpc=address)
     await process.stopping.wait()
     if mood == "stubborn":

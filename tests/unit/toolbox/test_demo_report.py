@@ -90,7 +90,7 @@ def test_an_interruption_that_the_agent_talked_through_is_a_shortcoming() -> Non
 
 def test_logs_of_earlier_calls_in_the_folder_are_not_taken_for_this_one(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"kind": "end"}\n', encoding="utf-8")
-    reader = CallLogReader(tmp_path)
+    reader = CallLogReader(tmp_path, coming=True)
     assert reader.read() == []
     (tmp_path / "0.jsonl").write_text('{"kind": "start"}\n', encoding="utf-8")
     assert reader.read() == [{"kind": "start"}]
