@@ -48,9 +48,10 @@ async def run(process: Process[ExampleSettings]) -> None:
     if mood == "orphan":
         async def orphan(): raise ValueError("lost")
         asyncio.ensure_future(orphan())
+    process.report_ready(grpc=address)
+    if mood == "orphan":
         await asyncio.sleep(0)
         gc.collect()
-    process.report_ready(grpc=address)
     await process.stopping.wait()
     if mood == "stubborn":
         get_logger("service").info("holding on")
