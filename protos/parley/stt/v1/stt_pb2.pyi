@@ -28,7 +28,7 @@ class _Profile:
 class _ProfileEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Profile.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PROFILE_UNSPECIFIED: _Profile.ValueType  # 0
-    """Treated as PROFILE_LIVE."""
+    """Treated as PROFILE_LIVE, as is a value that the server does not know."""
     PROFILE_LIVE: _Profile.ValueType  # 1
     """A person is waiting: latency first."""
     PROFILE_RECORDING: _Profile.ValueType  # 2
@@ -38,7 +38,7 @@ class Profile(_Profile, metaclass=_ProfileEnumTypeWrapper):
     """What the transcript is for."""
 
 PROFILE_UNSPECIFIED: Profile.ValueType  # 0
-"""Treated as PROFILE_LIVE."""
+"""Treated as PROFILE_LIVE, as is a value that the server does not know."""
 PROFILE_LIVE: Profile.ValueType  # 1
 """A person is waiting: latency first."""
 PROFILE_RECORDING: Profile.ValueType  # 2

@@ -72,6 +72,14 @@ class SpeechToTextServicer(object):
         (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED when the client sends nothing for too long (reason IDLE) or its
         own deadline passes. Each carries google.rpc.ErrorInfo, domain "parley".
 
+        A client that reads slowly delays its own utterance only: what waits for it is bounded, older partials are dropped.
+
+        W3C `traceparent`, `tracestate` and `baggage` may come as metadata of any RPC; a server that traces makes its spans
+        children of them, any other ignores them. Fields that a server does not know are ignored.
+
+        Beside this service stands grpc.health.v1: SERVING while utterances are taken; while draining it is not, and those
+        begun before are still answered.
+
         Example: plain utterance
         > config { format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } languages: "en" profile: PROFILE_LIVE }
         < ready { engine: "example" partials: true }

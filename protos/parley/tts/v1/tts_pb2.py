@@ -26,47 +26,49 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from parley.audio.v1 import audio_pb2 as parley_dot_audio_dot_v1_dot_audio__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/tts/v1/tts.proto\x12\rparley.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bparley/audio/v1/audio.proto\"\xc6\x01\n\x11SynthesizeRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.parley.tts.v1.SynthesizeConfigH\x00\x12#\n\x04text\x18\x02 \x01(\x0b\x32\x13.parley.tts.v1.TextH\x00\x12%\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x14.parley.tts.v1.FlushH\x00\x12\'\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x15.parley.tts.v1.FinishH\x00\x42\t\n\x07message\"\x84\x01\n\x10SynthesizeConfig\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\r\n\x05speed\x18\x03 \x01(\x02\x12,\n\x06\x66ormat\x18\x04 \x01(\x0b\x32\x1c.parley.audio.v1.AudioFormat\x12\x12\n\nalignments\x18\x05 \x01(\x08\"F\n\x04Text\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\"\x07\n\x05\x46lush\"\x08\n\x06\x46inish\"\xfd\x01\n\x12SynthesizeResponse\x12%\n\x05ready\x18\x01 \x01(\x0b\x32\x14.parley.tts.v1.ReadyH\x00\x12%\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x14.parley.tts.v1.AudioH\x00\x12-\n\talignment\x18\x03 \x01(\x0b\x32\x18.parley.tts.v1.AlignmentH\x00\x12\x32\n\x0csegment_done\x18\x04 \x01(\x0b\x32\x1a.parley.tts.v1.SegmentDoneH\x00\x12+\n\x08\x66inished\x18\x05 \x01(\x0b\x32\x17.parley.tts.v1.FinishedH\x00\x42\t\n\x07message\"T\n\x05Ready\x12,\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1c.parley.audio.v1.AudioFormat\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\"F\n\x05\x41udio\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"I\n\tAlignment\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12+\n\x06ranges\x18\x02 \x03(\x0b\x32\x1b.parley.tts.v1.AlignedRange\"^\n\x0c\x41lignedRange\x12\x12\n\ntext_start\x18\x01 \x01(\r\x12\x10\n\x08text_end\x18\x02 \x01(\r\x12\x14\n\x0cstart_sample\x18\x03 \x01(\x04\x12\x12\n\nend_sample\x18\x04 \x01(\x04\"?\n\x0bSegmentDone\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12\x0f\n\x07samples\x18\x02 \x01(\x04\x12\x0e\n\x06silent\x18\x03 \x01(\x08\"7\n\x08\x46inished\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x10\n\x0eGetInfoRequest\"\xa0\x02\n\x0fGetInfoResponse\x12\x10\n\x08\x63ontract\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12-\n\x07\x66ormats\x18\x06 \x03(\x0b\x32\x1c.parley.audio.v1.AudioFormat\x12\x10\n\x08\x63\x61pacity\x18\x07 \x01(\r\x12\x0e\n\x06in_use\x18\x08 \x01(\r\x12\x12\n\nalignments\x18\t \x01(\x08\x12 \n\x18preferred_segment_length\x18\n \x01(\r\x12\x13\n\x0blimitations\x18\x0b \x03(\t\x12\x15\n\rdefault_voice\x18\x0c \x01(\t\"%\n\x11ListVoicesRequest\x12\x10\n\x08language\x18\x01 \x01(\t\":\n\x12ListVoicesResponse\x12$\n\x06voices\x18\x01 \x03(\x0b\x32\x14.parley.tts.v1.Voice\">\n\x05Voice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tlanguages\x18\x02 \x03(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t2\x82\x02\n\x0cTextToSpeech\x12U\n\nSynthesize\x12 .parley.tts.v1.SynthesizeRequest\x1a!.parley.tts.v1.SynthesizeResponse(\x01\x30\x01\x12H\n\x07GetInfo\x12\x1d.parley.tts.v1.GetInfoRequest\x1a\x1e.parley.tts.v1.GetInfoResponse\x12Q\n\nListVoices\x12 .parley.tts.v1.ListVoicesRequest\x1a!.parley.tts.v1.ListVoicesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/tts/v1/tts.proto\x12\rparley.tts.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bparley/audio/v1/audio.proto\"\xc6\x01\n\x11SynthesizeRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.parley.tts.v1.SynthesizeConfigH\x00\x12#\n\x04text\x18\x02 \x01(\x0b\x32\x13.parley.tts.v1.TextH\x00\x12%\n\x05\x66lush\x18\x03 \x01(\x0b\x32\x14.parley.tts.v1.FlushH\x00\x12\'\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x15.parley.tts.v1.FinishH\x00\x42\t\n\x07message\"\x92\x01\n\x10SynthesizeConfig\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\r\n\x05speed\x18\x03 \x01(\x02\x12,\n\x06\x66ormat\x18\x04 \x01(\x0b\x32\x1c.parley.audio.v1.AudioFormat\x12\x12\n\nalignments\x18\x05 \x01(\x08\x12\x0c\n\x04keep\x18\x06 \x01(\x08\"F\n\x04Text\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05voice\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\"\x07\n\x05\x46lush\"\x08\n\x06\x46inish\"\xfd\x01\n\x12SynthesizeResponse\x12%\n\x05ready\x18\x01 \x01(\x0b\x32\x14.parley.tts.v1.ReadyH\x00\x12%\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x14.parley.tts.v1.AudioH\x00\x12-\n\talignment\x18\x03 \x01(\x0b\x32\x18.parley.tts.v1.AlignmentH\x00\x12\x32\n\x0csegment_done\x18\x04 \x01(\x0b\x32\x1a.parley.tts.v1.SegmentDoneH\x00\x12+\n\x08\x66inished\x18\x05 \x01(\x0b\x32\x17.parley.tts.v1.FinishedH\x00\x42\t\n\x07message\"T\n\x05Ready\x12,\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1c.parley.audio.v1.AudioFormat\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\"F\n\x05\x41udio\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"I\n\tAlignment\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12+\n\x06ranges\x18\x02 \x03(\x0b\x32\x1b.parley.tts.v1.AlignedRange\"^\n\x0c\x41lignedRange\x12\x12\n\ntext_start\x18\x01 \x01(\r\x12\x10\n\x08text_end\x18\x02 \x01(\r\x12\x14\n\x0cstart_sample\x18\x03 \x01(\x04\x12\x12\n\nend_sample\x18\x04 \x01(\x04\"?\n\x0bSegmentDone\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12\x0f\n\x07samples\x18\x02 \x01(\x04\x12\x0e\n\x06silent\x18\x03 \x01(\x08\"7\n\x08\x46inished\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x10\n\x0eGetInfoRequest\"\xa0\x02\n\x0fGetInfoResponse\x12\x10\n\x08\x63ontract\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12-\n\x07\x66ormats\x18\x06 \x03(\x0b\x32\x1c.parley.audio.v1.AudioFormat\x12\x10\n\x08\x63\x61pacity\x18\x07 \x01(\r\x12\x0e\n\x06in_use\x18\x08 \x01(\r\x12\x12\n\nalignments\x18\t \x01(\x08\x12 \n\x18preferred_segment_length\x18\n \x01(\r\x12\x13\n\x0blimitations\x18\x0b \x03(\t\x12\x15\n\rdefault_voice\x18\x0c \x01(\t\"%\n\x11ListVoicesRequest\x12\x10\n\x08language\x18\x01 \x01(\t\":\n\x12ListVoicesResponse\x12$\n\x06voices\x18\x01 \x03(\x0b\x32\x14.parley.tts.v1.Voice\"u\n\x05Voice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tlanguages\x18\x02 \x03(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12%\n\x06gender\x18\x04 \x01(\x0e\x32\x15.parley.tts.v1.Gender\x12\x0e\n\x06\x65ngine\x18\x05 \x01(\t*X\n\x06Gender\x12\x16\n\x12GENDER_UNSPECIFIED\x10\x00\x12\x11\n\rGENDER_FEMALE\x10\x01\x12\x0f\n\x0bGENDER_MALE\x10\x02\x12\x12\n\x0eGENDER_NEUTRAL\x10\x03\x32\x82\x02\n\x0cTextToSpeech\x12U\n\nSynthesize\x12 .parley.tts.v1.SynthesizeRequest\x1a!.parley.tts.v1.SynthesizeResponse(\x01\x30\x01\x12H\n\x07GetInfo\x12\x1d.parley.tts.v1.GetInfoRequest\x1a\x1e.parley.tts.v1.GetInfoResponse\x12Q\n\nListVoices\x12 .parley.tts.v1.ListVoicesRequest\x1a!.parley.tts.v1.ListVoicesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.tts.v1.tts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GENDER']._serialized_start=1778
+  _globals['_GENDER']._serialized_end=1866
   _globals['_SYNTHESIZEREQUEST']._serialized_start=104
   _globals['_SYNTHESIZEREQUEST']._serialized_end=302
   _globals['_SYNTHESIZECONFIG']._serialized_start=305
-  _globals['_SYNTHESIZECONFIG']._serialized_end=437
-  _globals['_TEXT']._serialized_start=439
-  _globals['_TEXT']._serialized_end=509
-  _globals['_FLUSH']._serialized_start=511
-  _globals['_FLUSH']._serialized_end=518
-  _globals['_FINISH']._serialized_start=520
-  _globals['_FINISH']._serialized_end=528
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=531
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=784
-  _globals['_READY']._serialized_start=786
-  _globals['_READY']._serialized_end=870
-  _globals['_AUDIO']._serialized_start=872
-  _globals['_AUDIO']._serialized_end=942
-  _globals['_ALIGNMENT']._serialized_start=944
-  _globals['_ALIGNMENT']._serialized_end=1017
-  _globals['_ALIGNEDRANGE']._serialized_start=1019
-  _globals['_ALIGNEDRANGE']._serialized_end=1113
-  _globals['_SEGMENTDONE']._serialized_start=1115
-  _globals['_SEGMENTDONE']._serialized_end=1178
-  _globals['_FINISHED']._serialized_start=1180
-  _globals['_FINISHED']._serialized_end=1235
-  _globals['_GETINFOREQUEST']._serialized_start=1237
-  _globals['_GETINFOREQUEST']._serialized_end=1253
-  _globals['_GETINFORESPONSE']._serialized_start=1256
-  _globals['_GETINFORESPONSE']._serialized_end=1544
-  _globals['_LISTVOICESREQUEST']._serialized_start=1546
-  _globals['_LISTVOICESREQUEST']._serialized_end=1583
-  _globals['_LISTVOICESRESPONSE']._serialized_start=1585
-  _globals['_LISTVOICESRESPONSE']._serialized_end=1643
-  _globals['_VOICE']._serialized_start=1645
-  _globals['_VOICE']._serialized_end=1707
-  _globals['_TEXTTOSPEECH']._serialized_start=1710
-  _globals['_TEXTTOSPEECH']._serialized_end=1968
+  _globals['_SYNTHESIZECONFIG']._serialized_end=451
+  _globals['_TEXT']._serialized_start=453
+  _globals['_TEXT']._serialized_end=523
+  _globals['_FLUSH']._serialized_start=525
+  _globals['_FLUSH']._serialized_end=532
+  _globals['_FINISH']._serialized_start=534
+  _globals['_FINISH']._serialized_end=542
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=545
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=798
+  _globals['_READY']._serialized_start=800
+  _globals['_READY']._serialized_end=884
+  _globals['_AUDIO']._serialized_start=886
+  _globals['_AUDIO']._serialized_end=956
+  _globals['_ALIGNMENT']._serialized_start=958
+  _globals['_ALIGNMENT']._serialized_end=1031
+  _globals['_ALIGNEDRANGE']._serialized_start=1033
+  _globals['_ALIGNEDRANGE']._serialized_end=1127
+  _globals['_SEGMENTDONE']._serialized_start=1129
+  _globals['_SEGMENTDONE']._serialized_end=1192
+  _globals['_FINISHED']._serialized_start=1194
+  _globals['_FINISHED']._serialized_end=1249
+  _globals['_GETINFOREQUEST']._serialized_start=1251
+  _globals['_GETINFOREQUEST']._serialized_end=1267
+  _globals['_GETINFORESPONSE']._serialized_start=1270
+  _globals['_GETINFORESPONSE']._serialized_end=1558
+  _globals['_LISTVOICESREQUEST']._serialized_start=1560
+  _globals['_LISTVOICESREQUEST']._serialized_end=1597
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1599
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1657
+  _globals['_VOICE']._serialized_start=1659
+  _globals['_VOICE']._serialized_end=1776
+  _globals['_TEXTTOSPEECH']._serialized_start=1869
+  _globals['_TEXTTOSPEECH']._serialized_end=2127
 # @@protoc_insertion_point(module_scope)

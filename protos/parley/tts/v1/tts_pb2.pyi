@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from parley.audio.v1 import audio_pb2 as _audio_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Gender:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GenderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Gender.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GENDER_UNSPECIFIED: _Gender.ValueType  # 0
+    """Not known."""
+    GENDER_FEMALE: _Gender.ValueType  # 1
+    """A woman's or a girl's voice."""
+    GENDER_MALE: _Gender.ValueType  # 2
+    """A man's or a boy's voice."""
+    GENDER_NEUTRAL: _Gender.ValueType  # 3
+    """Neither."""
+
+class Gender(_Gender, metaclass=_GenderEnumTypeWrapper):
+    """How a voice sounds."""
+
+GENDER_UNSPECIFIED: Gender.ValueType  # 0
+"""Not known."""
+GENDER_FEMALE: Gender.ValueType  # 1
+"""A woman's or a girl's voice."""
+GENDER_MALE: Gender.ValueType  # 2
+"""A man's or a boy's voice."""
+GENDER_NEUTRAL: Gender.ValueType  # 3
+"""Neither."""
+Global___Gender: _TypeAlias = Gender  # noqa: Y015
 
 @_typing.final
 class SynthesizeRequest(_message.Message):
@@ -75,6 +104,7 @@ class SynthesizeConfig(_message.Message):
     SPEED_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     ALIGNMENTS_FIELD_NUMBER: _builtins.int
+    KEEP_FIELD_NUMBER: _builtins.int
     voice: _builtins.str
     """Voice name as ListVoices gives it; empty means the server's default for the language."""
     language: _builtins.str
@@ -83,6 +113,10 @@ class SynthesizeConfig(_message.Message):
     """Speaking rate, 1 is normal, 0.5 to 2; 0 means 1."""
     alignments: _builtins.bool
     """Whether alignments are wanted."""
+    keep: _builtins.bool
+    """True for fixed wording that many calls will hear, such as a greeting: there is nothing private in it, and the
+    server may keep its sound beyond its own life. A server that keeps nothing ignores it.
+    """
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
         """Format of every audio message; one of GetInfo's formats."""
@@ -95,10 +129,11 @@ class SynthesizeConfig(_message.Message):
         speed: _builtins.float = ...,
         format: _audio_pb2.AudioFormat | None = ...,
         alignments: _builtins.bool = ...,
+        keep: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alignments", b"alignments", "format", b"format", "language", b"language", "speed", b"speed", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alignments", b"alignments", "format", b"format", "keep", b"keep", "language", b"language", "speed", b"speed", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -234,7 +269,7 @@ class Ready(_message.Message):
     voice: _builtins.str
     """The voice that will speak."""
     engine: _builtins.str
-    """The engine that will do the work, as in GetInfo."""
+    """The engine that will do the work: GetInfo's, or the one that ListVoices names for the voice."""
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
         """Format of every audio message: the one asked for."""
@@ -550,10 +585,16 @@ class Voice(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     LANGUAGES_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name that `config.voice` takes."""
     display_name: _builtins.str
     """What a person would call it."""
+    gender: Global___Gender.ValueType
+    """How it sounds, where that is known."""
+    engine: _builtins.str
+    """The engine that speaks with it, as in Ready; empty means GetInfo's."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """BCP 47 languages it speaks well."""
@@ -564,10 +605,12 @@ class Voice(_message.Message):
         name: _builtins.str = ...,
         languages: _abc.Iterable[_builtins.str] | None = ...,
         display_name: _builtins.str = ...,
+        gender: Global___Gender.ValueType = ...,
+        engine: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "languages", b"languages", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "engine", b"engine", "gender", b"gender", "languages", b"languages", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

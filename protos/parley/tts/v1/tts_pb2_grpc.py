@@ -77,6 +77,14 @@ class TextToSpeechServicer(object):
         when the engine died (reason DRAINING, ENGINE_FAILED); DEADLINE_EXCEEDED when the client sends nothing for too long
         (reason IDLE) or its own deadline passes. Each carries google.rpc.ErrorInfo, domain "parley".
 
+        A client that reads slowly is waited for: the server makes no more than some seconds of sound ahead of it.
+
+        W3C `traceparent`, `tracestate` and `baggage` may come as metadata of any RPC; a server that traces makes its spans
+        children of them, any other ignores them. Fields that a server does not know are ignored.
+
+        Beside this service stands grpc.health.v1: SERVING while replies are taken; while draining it is not, and those
+        begun before are still spoken.
+
         Example: plain reply
         > config { voice: "en" language: "en" speed: 1 format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } }
         < ready { format { encoding: ENCODING_MULAW sample_rate_hz: 8000 channels: 1 } voice: "en" engine: "example" }
