@@ -2,6 +2,21 @@
 
 from stt_service.serve import run
 from stt_service.service import SERVICE_NAME, SpeechToText
-from stt_service.settings import PocketsphinxSettings, SttSettings, WhisperSettings
+from stt_service.settings import (
+    MoonshineSettings,
+    OpenAiServerSettings,
+    PocketsphinxSettings,
+    SttSettings,
+    WhisperSettings,
+)
 
-__all__ = ["SERVICE_NAME", "PocketsphinxSettings", "SpeechToText", "SttSettings", "WhisperSettings", "run"]
+__all__ = [
+    "SERVICE_NAME",
+    "MoonshineSettings",
+    "OpenAiServerSettings",
+    "PocketsphinxSettings",
+    "SpeechToText",
+    "SttSettings",
+    "WhisperSettings",
+    "run",
+]

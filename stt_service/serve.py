@@ -19,7 +19,7 @@ async def run(process: Process[SttSettings]) -> None:
     server = GrpcServer(
         listen=settings.listen, telemetry=process.telemetry, drain=settings.drain, services=[SERVICE_NAME]
     )
-    engine = choose_engine(settings)
+    engine = choose_engine(settings, process.telemetry)
     try:
         await engine.open()
         slots = Slots(settings.capacity or engine.info.capacity)

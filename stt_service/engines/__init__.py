@@ -6,14 +6,16 @@ import importlib.util
 
 from servicekit.logs import get_logger
 from servicekit.startup import StartupError
+from servicekit.telemetry import Telemetry
 from stt_service.engines.interface import Engine
+from stt_service.engines.moonshine.files import moonshine_missing
 from stt_service.engines.whisper.files import whisper_missing
 from stt_service.settings import SttSettings
 
 _log = get_logger(__name__)
 
 
-def choose_engine(settings: SttSettings) -> Engine:
+def choose_engine(settings: SttSettings, telemetry: Telemetry | None = None) -> Engine:
     """The engine of the settings, not yet open.
 
     Raises StartupError, with the remedy in its message, when what is named is not here. `auto` falls back to
@@ -37,7 +39,22 @@ def choose_engine(settings: SttSettings) -> Engine:
             raise StartupError(f'stt.engine is "faster-whisper", but {missing}.')
         from stt_service.engines.whisper.engine import WhisperEngine  # noqa: PLC0415 - imports CTranslate2
 
-        return WhisperEngine(settings)
+        return WhisperEngine(settings, telemetry)
+    if name == "moonshine":
+        missing = moonshine_missing(settings.moonshine)
+        if missing:
+            raise StartupError(f'stt.engine is "moonshine", but {missing}.')
+        from stt_service.engines.moonshine.engine import MoonshineEngine  # noqa: PLC0415 - loads its library
+
+        return MoonshineEngine(settings)
+    if name == "openai":
+        if importlib.util.find_spec("httpx") is None:
+            raise StartupError(
+                'stt.engine is "openai", but httpx is not installed (install Parley\'s extra `stt-openai`).'
+            )
+        from stt_service.engines.openai_compatible.engine import OpenAiCompatibleEngine  # noqa: PLC0415
+
+        return OpenAiCompatibleEngine(settings)
     if importlib.util.find_spec("pocketsphinx") is None:
         raise StartupError(
             f"stt.engine is {settings.engine!r}, but pocketsphinx is not installed (install Parley's extra `stt`)."

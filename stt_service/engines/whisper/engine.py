@@ -1,219 +1,82 @@
-"""faster-whisper as an engine: one model, a few threads, utterances decoded again as they grow."""
+"""faster-whisper as an engine: one model that many utterances share."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import os
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import ctranslate2
-import faster_whisper
-import numpy as np
-from numpy.typing import NDArray
-
 from servicekit.logs import get_logger
-from servicekit.startup import StartupError
-from stt_service.engines.agreement import LocalAgreement
-from stt_service.engines.interface import (
-    EngineError,
-    EngineInfo,
-    OnPartial,
-    Partial,
-    Request,
-    Transcript,
-)
-from stt_service.engines.languages import primary, understood
-from stt_service.engines.whisper.decoding import WHISPER_HZ, DroppedError, WhisperDecoder
-from stt_service.engines.whisper.files import find_model, missing_files, whisper_missing
-from stt_service.engines.whisper.workers import Job, Urgency, Workers
-from stt_service.settings import SttSettings, WhisperSettings
+from servicekit.telemetry import Telemetry
+from stt_service.engines.interface import EngineInfo, OnPartial, Request, Utterance
+from stt_service.engines.languages import understood
+from stt_service.engines.whisper.decoding import Decoded, Passage
+from stt_service.engines.whisper.loading import Loaded, Means, load
+from stt_service.engines.whisper.measures import Measures
+from stt_service.engines.whisper.runs import DecodeJob
+from stt_service.engines.whisper.scheduling import DroppedError, Outcome, Scheduler, Urgency
+from stt_service.engines.whisper.speed import capacity
+from stt_service.engines.whisper.utterance import WhisperUtterance
+from stt_service.engines.whisper.windows import WHISPER_HZ
+from stt_service.settings import SttSettings
 
 _log = get_logger(__name__)
 
-_UTTERANCES_PER_WORKER = 4
-"""People speak most of the time that an utterance lasts; a worker decodes one in a fraction of that."""
+_MOST_UTTERANCES = 1000
+"""However fast the machine is."""
 _LIMITATIONS = (
-    "Partials come from decoding the utterance again as it grows: on a slow machine they come late or not at all.",
-    "Word times are not given.",
+    "Partials come from decoding the utterance again as it grows: on a busy machine they come late or not at all.",
 )
-
-
-class WhisperUtterance:
-    """One utterance; see `engines.interface.Utterance`."""
-
-    def __init__(self, engine: WhisperEngine, request: Request, on_partial: OnPartial) -> None:
-        """Made by `WhisperEngine.begin` only."""
-        self._engine = engine
-        self._request = request
-        self._on_partial = on_partial
-        self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._chunks: list[NDArray[np.float32]] = []
-        self._samples = 0
-        self._jobs: set[Job] = set()
-        self._partial: Job | None = None
-        self._partial_at = 0
-        self._agreement = LocalAgreement()
-        self._cancelled = False
-
-    @property
-    def ended(self) -> asyncio.Future[None]:
-        """Done once no thread works for it any more."""
-        return self._ended
-
-    def feed(self, samples: NDArray[np.float32]) -> None:
-        """Take the next samples ``[n]`` at 16 kHz."""
-        if self._cancelled or not len(samples):
-            return
-        self._chunks.append(samples)
-        self._samples += len(samples)
-        fresh = self._samples - self._partial_at
-        # One at a time, and none while a final is being made: a worker's time is better spent on that.
-        if self._request.partials and not self._jobs and fresh >= self._engine.partial_samples:
-            self._partial_at = self._samples
-            self._partial = self._submit(Urgency.PARTIAL, self._take_partial, lambda _: None)
-
-    def transcribe(self) -> asyncio.Future[Transcript]:
-        """Ask for the text of all audio fed before this call."""
-        answer: asyncio.Future[Transcript] = self._loop.create_future()
-        if self._partial is not None:
-            self._partial.drop()
-
-        def take(transcript: Transcript) -> None:
-            if not answer.done():
-                answer.set_result(transcript)
-
-        def fail(error: EngineError) -> None:
-            if not answer.done():
-                answer.set_exception(error)
-
-        job = self._submit(Urgency.RECORDING if self._request.patient else Urgency.FINAL, take, fail)
-        answer.add_done_callback(lambda _: job.drop())
-        return answer
-
-    def cancel(self) -> None:
-        """Drop all work; the step that runs is the last."""
-        if not self._cancelled:
-            self._cancelled = True
-            for job in self._jobs:
-                job.drop()
-            self._chunks.clear()
-            self._end_if_idle()
-
-    def _submit(
-        self,
-        urgency: Urgency,
-        take: Callable[[Transcript], None],
-        fail: Callable[[EngineError], None],
-    ) -> Job:
-        chunks, samples, asked_at = list(self._chunks), self._samples, time.monotonic()
-
-        def work(job: Job) -> None:
-            began_at = time.monotonic()
-            try:
-                audio = np.concatenate([np.zeros(0, np.float32), *chunks])
-                decoded = self._engine.decoder.decode(audio, self._request, lambda: job.unwanted)
-            except DroppedError:
-                self._tell_loop(job, _nothing)
-                return
-            except Exception as error:
-                failure = EngineError(f"faster-whisper failed with {type(error).__name__}")
-                failure.__cause__ = error
-                self._tell_loop(job, partial(fail, failure))
-                return
-            transcript = Transcript(
-                text=decoded.text,
-                language=self._tag(decoded.language),
-                confidence=decoded.confidence,
-                audio_end_s=samples / WHISPER_HZ,
-                language_confidence=decoded.language_confidence,
-                inference_s=time.monotonic() - began_at,
-                queue_s=began_at - asked_at,
-            )
-            self._tell_loop(job, partial(take, transcript))
-
-        job = self._engine.workers.submit(urgency, work)
-        self._jobs.add(job)
-        return job
-
-    def _tell_loop(self, job: Job, outcome: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._done, job, outcome)
-        except RuntimeError:
-            # The loop is closed: the process is going down and nobody listens any more.
-            _log.debug("an outcome came after the end")
-
-    def _done(self, job: Job, outcome: Callable[[], None]) -> None:
-        self._jobs.discard(job)
-        if self._partial is job:
-            self._partial = None
-        if not self._cancelled:
-            outcome()
-        self._end_if_idle()
-
-    def _take_partial(self, transcript: Transcript) -> None:
-        stable, unstable = self._agreement.add(transcript.text.split())
-        if stable or unstable:
-            self._on_partial(Partial(stable, unstable, transcript.audio_end_s))
-
-    def _tag(self, language: str) -> str:
-        """The language as the client names it, region and all, where it named it."""
-        return next((tag for tag in self._request.languages if primary(tag) == primary(language)), language)
-
-    def _end_if_idle(self) -> None:
-        if self._cancelled and not self._jobs and not self._ended.done():
-            self._engine.forget(self)
-            self._ended.set_result(None)
 
 
 class WhisperEngine:
     """The real recogniser; see `engines.interface.Engine`."""
 
-    decoder: WhisperDecoder
-    """Set by `open`."""
-
-    def __init__(self, settings: SttSettings) -> None:
+    def __init__(self, settings: SttSettings, telemetry: Telemetry | None = None) -> None:
         """Prepare; `open` loads."""
         own = settings.whisper
-        self._settings = own
-        self._device = _device(own)
-        on_cpu = self._device == "cpu"
-        self._worker_count = own.workers or (max(1, os.cpu_count() or 1) if on_cpu else 1)
-        self._capacity = settings.capacity or _UTTERANCES_PER_WORKER * self._worker_count * (1 if on_cpu else 4)
-        self._live: set[WhisperUtterance] = set()
-        self.workers = Workers(self._worker_count)
+        self._settings = settings
+        self._means = Means.of(own)
+        self._measures = Measures(telemetry or Telemetry("parley-stt"))
+        self._loaded: Loaded | None = None
+        self._info: EngineInfo | None = None
+        self._live: set[Utterance] = set()
+        self._scheduler: Scheduler[Passage, Decoded] = Scheduler(
+            self._infer,
+            workers=self._means.workers,
+            batch=self._means.batch,
+            partial_batch=self._means.partial_batch,
+            on_batch=self._measures.record_batch,
+        )
         self.partial_samples = settings.partial_interval_ms * WHISPER_HZ // 1000
+        self.trim_samples = round(own.trim_after_s * WHISPER_HZ)
+        self.silence_dbfs = own.silence_dbfs
 
     @property
     def info(self) -> EngineInfo:
         """What it is."""
-        return EngineInfo(
-            name="faster-whisper",
-            version=importlib.metadata.version("faster-whisper"),
-            model=Path(self._settings.model).name,
-            sample_rate_hz=WHISPER_HZ,
-            languages=self.decoder.languages,
-            capacity=self._capacity,
-            partials=True,
-            word_times=False,
-            language_detection=self.decoder.multilingual,
-            punctuation=True,
-            limitations=_LIMITATIONS,
-        )
+        assert self._info is not None, "the engine has not been opened"
+        return self._info
+
+    @property
+    def waiting(self) -> int:
+        """Decodes in the queue."""
+        return self._scheduler.waiting
 
     async def open(self) -> None:
-        """Load the model and decode a second of noise with it. Raises StartupError."""
+        """Load the model, decode noise with it and see how long that takes. Raises StartupError."""
         started = time.monotonic()
-        self.decoder = await asyncio.to_thread(self._load)
-        self.workers.start()
+        self._loaded = await asyncio.to_thread(load, self._settings.whisper, self._means)
+        self._info = self._describe(self._loaded)
+        self._scheduler.start()
         _log.info(
             "model loaded",
-            device=self._device,
-            workers=self._worker_count,
+            device=self._means.device,
+            workers=self._means.workers,
+            batch=self._means.batch,
+            final_ms=round(1000 * self._loaded.batch_s),
             seconds=round(time.monotonic() - started, 2),
         )
 
@@ -221,61 +84,92 @@ class WhisperEngine:
         """Drop what runs and stop the threads."""
         for utterance in list(self._live):
             utterance.cancel()
-        await asyncio.to_thread(self.workers.close)
+        await asyncio.to_thread(self._scheduler.close)
 
     def begin(self, request: Request, on_partial: OnPartial) -> WhisperUtterance:
         """Begin an utterance. Raises LanguageUnsupportedError."""
         if request.languages:
-            understood(request.languages, self.decoder.languages, detect=request.detect_language)
+            understood(request.languages, self._opened.decoder.languages, detect=request.detect_language)
         utterance = WhisperUtterance(self, request, on_partial)
         self._live.add(utterance)
         return utterance
 
-    def forget(self, utterance: WhisperUtterance) -> None:
+    def submit(self, urgency: Urgency, passage: Passage, done: Callable[[Outcome[Decoded]], None]) -> DecodeJob:
+        """Queue a passage; ``done`` is called in a worker's thread."""
+        return self._scheduler.submit(urgency, self._window_s(passage), passage, done)
+
+    def renew(self, job: DecodeJob, passage: Passage) -> bool:
+        """Put a newer passage in a waiting job's place; False when it waits no longer."""
+        return job.renew(self._window_s(passage), passage)
+
+    def forget(self, utterance: Utterance) -> None:
         """Let go of an utterance that has ended."""
         self._live.discard(utterance)
 
-    def _load(self) -> WhisperDecoder:
-        own = self._settings
-        folder = find_model(own)
-        if folder is None:
-            raise StartupError(whisper_missing(own))
-        missing = missing_files(folder)
-        if missing:
-            # Without its tokenizer faster-whisper would go and download one.
-            raise StartupError(
-                f"the Whisper model in {folder} lacks {', '.join(missing)}: copy the whole model there, or set "
-                "stt.whisper.model to another"
-            )
-        compute_type = own.compute_type
-        if compute_type == "auto":
-            compute_type = "int8" if self._device == "cpu" else "float16"
+    @property
+    def _opened(self) -> Loaded:
+        assert self._loaded is not None, "the engine has not been opened"
+        return self._loaded
+
+    def _window_s(self, passage: Passage) -> int | None:
+        """By which passages are alike; None for what needs several windows."""
+        return None if passage.request.patient else self._opened.decoder.window_s(len(passage.audio))
+
+    def _describe(self, loaded: Loaded) -> EngineInfo:
+        decoder = loaded.decoder
+        return EngineInfo(
+            name="faster-whisper",
+            version=importlib.metadata.version("faster-whisper"),
+            model=Path(self._settings.whisper.model).name,
+            sample_rate_hz=WHISPER_HZ,
+            languages=decoder.languages,
+            capacity=self._settings.capacity or self._measured_capacity(loaded),
+            partials=True,
+            word_times=True,
+            language_detection=decoder.multilingual,
+            punctuation=True,
+            limitations=_LIMITATIONS,
+        )
+
+    def _measured_capacity(self, loaded: Loaded) -> int:
+        means = self._means
+        return min(
+            _MOST_UTTERANCES,
+            capacity(
+                loaded.batch_s,
+                workers=means.workers,
+                batch=means.batch,
+                answer_within_s=self._settings.whisper.answer_within_s,
+            ),
+        )
+
+    def _infer(self, passages: Sequence[Passage], useless: Callable[[], bool]) -> Sequence[Decoded | Exception]:
+        """Do one batch's work in a worker's thread."""
+        began_at = time.monotonic()
+        answers: Sequence[Decoded | Exception]
+        if self._window_s(passages[0]) is None:
+            answers = [self._opened.recordings.decode(passages[0], useless)]
+        else:
+            answers = self._decode(passages, useless)
+        self._measures.record_speed(
+            time.monotonic() - began_at, sum(len(passage.audio) for passage in passages) / WHISPER_HZ
+        )
+        return answers
+
+    def _decode(self, passages: Sequence[Passage], useless: Callable[[], bool]) -> Sequence[Decoded | Exception]:
+        decoder = self._opened.decoder
         try:
-            model = faster_whisper.WhisperModel(
-                str(folder),
-                device=self._device,
-                compute_type=compute_type,
-                cpu_threads=own.threads or 1,
-                num_workers=self._worker_count,
-                local_files_only=True,
-            )
-            decoder = WhisperDecoder(model, own)
-            noise = np.random.default_rng(0).standard_normal(WHISPER_HZ).astype(np.float32) * np.float32(0.1)
-            decoder.decode(noise, Request(), lambda: False)
-        except Exception as error:
-            raise StartupError(
-                f"the Whisper model in {folder} cannot be loaded on {self._device} as {compute_type} ({error}): it is "
-                "damaged, no CTranslate2 conversion of Whisper, or this machine lacks what stt.whisper.device and "
-                "stt.whisper.compute_type ask for; fetch it again or set stt.whisper.model to another"
-            ) from error
-        return decoder
-
-
-def _device(settings: WhisperSettings) -> str:
-    if settings.device != "auto":
-        return settings.device
-    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
-
-
-def _nothing() -> None:
-    pass
+            return decoder.decode(passages, useless)
+        except DroppedError:
+            raise
+        except Exception:
+            if len(passages) == 1:
+                raise
+        # One of them is at fault and the others shall not pay for it.
+        answers: list[Decoded | Exception] = []
+        for passage in passages:
+            try:
+                answers += decoder.decode([passage], useless)
+            except Exception as error:  # told to the one whose passage it was
+                answers.append(error)
+        return answers

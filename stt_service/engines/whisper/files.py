@@ -9,6 +9,8 @@ from stt_service.settings import WhisperSettings
 
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+_KNOWN = ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo")
+"""What `parley models pull whisper-…` fetches, by the last part of its name."""
 
 
 def find_model(settings: WhisperSettings) -> Path | None:
@@ -28,13 +30,23 @@ def missing_files(folder: Path) -> list[str]:
     return missing
 
 
+def how_to_fetch(settings: WhisperSettings) -> str:
+    """What to do to get the model that the settings name: the exact command where Parley knows the model."""
+    known = Path(settings.model).name.removeprefix("faster-whisper-")
+    if known not in _KNOWN:
+        return "put a CTranslate2 conversion of Whisper there"
+    here = settings.model_dir.parent
+    folder = "" if here == Path("models") else f" --dir {here}"
+    return f"run `parley models pull whisper-{known}{folder}`"
+
+
 def whisper_missing(settings: WhisperSettings) -> str:
     """Why faster-whisper cannot be used, with the remedy; empty when it is installed and its model's folder is here."""
     if importlib.util.find_spec("faster_whisper") is None:
         return "faster-whisper is not installed (install Parley's extra `stt-whisper`)"
     if find_model(settings) is None:
         return (
-            f"there is no Whisper model {settings.model!r}, neither as a folder nor in {settings.model_dir} (put a "
-            "CTranslate2 conversion there, such as faster-whisper-base, or set stt.whisper.model)"
+            f"there is no Whisper model {settings.model!r}, neither as a folder nor in {settings.model_dir} "
+            f"({how_to_fetch(settings)}, or set stt.whisper.model)"
         )
     return ""

@@ -59,6 +59,13 @@ def test_the_engine_that_was_named_is_never_replaced_by_another(
         choose_engine(SttSettings(engine="pocketsphinx"))
 
 
+def test_a_missing_model_is_said_with_the_command_that_fetches_it(tmp_path: Path) -> None:
+    assert "run `parley models pull whisper-base`" in whisper_missing(WhisperSettings())
+    elsewhere = WhisperSettings(model="large-v3-turbo", model_dir=tmp_path / "whisper")
+    assert f"run `parley models pull whisper-large-v3-turbo --dir {tmp_path}`" in whisper_missing(elsewhere)
+    assert "pull" not in whisper_missing(WhisperSettings(model="my-own", model_dir=tmp_path))
+
+
 def test_a_model_is_found_as_a_folder_or_by_name(tmp_path: Path) -> None:
     for name in ("tiny", "faster-whisper-small"):
         (tmp_path / name).mkdir()
@@ -70,9 +77,10 @@ def test_a_model_is_found_as_a_folder_or_by_name(tmp_path: Path) -> None:
 def test_no_engine_is_imported_that_is_not_chosen() -> None:
     program = (
         "import sys; from stt_service import SttSettings; from stt_service.engines import choose_engine;"
-        "early = {'pocketsphinx', 'faster_whisper', 'ctranslate2'} & set(sys.modules);"
+        "early = {'pocketsphinx', 'faster_whisper', 'ctranslate2', 'moonshine_voice', 'httpx'} & set(sys.modules);"
         "choose_engine(SttSettings(engine='pocketsphinx'));"
-        "late = {'faster_whisper', 'ctranslate2', 'torch', 'tokenizers'} & set(sys.modules);"
+        "others = {'faster_whisper', 'ctranslate2', 'torch', 'tokenizers', 'moonshine_voice', 'httpx'};"
+        "late = others & set(sys.modules);"
         "sys.exit(f'{early} {late}' if early or late else 0)"
     )
     run = subprocess.run(
