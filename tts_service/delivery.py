@@ -1,18 +1,16 @@
-"""From an engine's chunks to a reply's messages: trimming, the wire's format, numbering, alignments. Does no I/O."""
+"""From segments' sound to a reply's messages: lengths, numbering, positions in the client's text. Does no I/O."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Sequence
 
 from parley.audio.v1 import audio_pb2
 from parley.tts.v1 import tts_pb2
-from servicekit.audio import WireEncoder, bytes_per_sample, same_format
-from tts_service.edges import LeadingSilence
-from tts_service.speech import SpeechChunk, WordSpan
+from servicekit.audio import bytes_per_sample, same_format
+from tts_service.cache import CachedRange, CachedSegment
+from tts_service.segment_sound import SegmentSound
+from tts_service.speech import SpeechChunk
+from tts_service.text import SpeakableText
 
 _G711_RATE_HZ = 8000
 _PCM_RATES_HZ = (8000, 16000, 24000, 48000)
@@ -27,9 +25,6 @@ FORMATS: tuple[audio_pb2.AudioFormat, ...] = (
 )
 """What every engine's speech is delivered in."""
 
-_QUIETEST = np.float32(-1.0)
-_LOUDEST = np.float32(np.nextafter(np.float32(1.0), np.float32(0.0)))
-
 
 def is_delivered(wanted: audio_pb2.AudioFormat) -> bool:
     """Whether a format is among :data:`FORMATS`."""
@@ -37,44 +32,32 @@ def is_delivered(wanted: audio_pb2.AudioFormat) -> bool:
 
 
 class ReplyDelivery:
-    """One reply's audio, contiguous across its segments, as the messages of the contract.
-
-    One encoder lives as long as the reply, so nothing clicks where segments meet; the resampler's last millisecond of a
-    segment therefore comes with the next one, and is counted there. Silence before the reply's first sound is dropped.
-    """
+    """One reply as the messages of the contract: its audio is its segments', one after the other."""
 
     def __init__(
         self,
-        source_hz: int,
         fmt: audio_pb2.AudioFormat,
         *,
         alignments: bool,
         message_ms: int,
         first_message_ms: int,
     ) -> None:
-        """`source_hz` is the engine's rate; `fmt` one of :data:`FORMATS`; messages are at most so long."""
-        self._source_hz = source_hz
+        """`fmt` is one of :data:`FORMATS`; messages are at most so long."""
+        self.format = fmt
         self._rate_hz = fmt.sample_rate_hz
-        self._encoder = WireEncoder(source_hz, fmt)
         self._width = bytes_per_sample(fmt)
         self._alignments = alignments
         self._message_bytes = self._rate_hz * message_ms // 1000 * self._width
         self._first_message_bytes = self._rate_hz * first_message_ms // 1000 * self._width
-        self._silence = LeadingSilence(source_hz)
         self._seq = 0
-        self._taken = 0  # samples given to the encoder, at the engine's rate
-        self._sent = 0  # samples sent, at the wire's rate
+        self._sent = 0  # samples
         self._segment = 0
-        self._segment_taken = 0
         self._segment_sent = 0
-        self._segment_dropped = 0
-        self._waiting: deque[tts_pb2.AlignedRange] = deque()
-        self._aligned_text = 0
-        self._aligned_sample = 0
+        self._text = SpeakableText("", (), 0)
 
     @property
     def samples_sent(self) -> int:
-        """Samples sent up to now, at the wire's rate."""
+        """Samples sent up to now."""
         return self._sent
 
     @property
@@ -82,34 +65,33 @@ class ReplyDelivery:
         """Length of the audio sent up to now."""
         return self._sent / self._rate_hz
 
-    def begin(self, segment: int) -> None:
-        """A segment begins."""
+    def begin(self, segment: int, text: SpeakableText) -> None:
+        """A segment begins; `text` is what is spoken of it, and where in the client's text that stands."""
         self._segment = segment
-        self._segment_taken = self._taken
         self._segment_sent = self._sent
-        self._segment_dropped = self._silence.dropped
-        self._aligned_text = 0
-        self._aligned_sample = 0
+        self._text = text
 
-    def chunk(self, chunk: SpeechChunk) -> Iterator[tts_pb2.SynthesizeResponse]:
+    def chunk(self, sound: SegmentSound, chunk: SpeechChunk) -> Iterator[tts_pb2.SynthesizeResponse]:
         """The segment goes on: its next audio messages, then the alignments that they complete."""
-        yield from self._audio(self._encode(self._silence.trim(_clean(chunk.samples))))
-        for word in chunk.words:
-            self._align(word)
-        yield from self._alignment(self._sent - self._segment_sent)
+        yield from self._audio(sound.add(chunk), cached=False)
+        yield from self._alignment(sound.words())
 
-    def end(self, *, last: bool) -> Iterator[tts_pb2.SynthesizeResponse]:
-        """The segment is complete; `last` when no other will follow, which brings out what the resampler holds."""
-        held = self._silence.release()
-        payload = self._encode(held) + (self._encoder.flush() if last else b"")
-        yield from self._audio(payload)
+    def rest(self, sound: SegmentSound) -> Iterator[tts_pb2.SynthesizeResponse]:
+        """The segment was spoken to its end: what is left of it."""
+        yield from self._audio(sound.end(), cached=False)
+        yield from self._alignment(sound.words())
+
+    def kept(self, segment: CachedSegment) -> Iterator[tts_pb2.SynthesizeResponse]:
+        """The whole segment from the cache; its first audio goes before anything else."""
+        for index, message in enumerate(self._audio(segment.payload, cached=True)):
+            yield message
+            if index == 0:
+                yield from self._alignment(segment.ranges)
+
+    def done(self) -> tts_pb2.SynthesizeResponse:
+        """The segment is complete."""
         samples = self._sent - self._segment_sent
-        for waiting in self._waiting:
-            waiting.start_sample = min(waiting.start_sample, samples)
-            waiting.end_sample = min(waiting.end_sample, samples)
-        yield from self._alignment(samples)
-        self._waiting.clear()
-        yield tts_pb2.SynthesizeResponse(
+        return tts_pb2.SynthesizeResponse(
             segment_done=tts_pb2.SegmentDone(segment=self._segment, samples=samples, silent=samples == 0)
         )
 
@@ -119,11 +101,7 @@ class ReplyDelivery:
         message.finished.duration.FromNanoseconds(self._sent * 1_000_000_000 // self._rate_hz)
         return message
 
-    def _encode(self, samples: NDArray[np.float32]) -> bytes:
-        self._taken += len(samples)
-        return self._encoder.encode(samples) if len(samples) else b""
-
-    def _audio(self, payload: bytes) -> Iterator[tts_pb2.SynthesizeResponse]:
+    def _audio(self, payload: bytes, *, cached: bool) -> Iterator[tts_pb2.SynthesizeResponse]:
         start = 0
         while start < len(payload):
             length = self._message_bytes if self._seq else self._first_message_bytes
@@ -132,40 +110,20 @@ class ReplyDelivery:
             self._seq += 1
             self._sent += len(part) // self._width
             yield tts_pb2.SynthesizeResponse(
-                audio=tts_pb2.Audio(segment=self._segment, seq=self._seq, payload=part),
+                audio=tts_pb2.Audio(segment=self._segment, seq=self._seq, payload=part, cached=cached),
             )
 
-    def _align(self, word: WordSpan) -> None:
-        if not self._alignments:
+    def _alignment(self, words: Sequence[CachedRange]) -> Iterator[tts_pb2.SynthesizeResponse]:
+        if not words or not self._alignments:
             return
-        start = max(self._aligned_sample, self._wire_position(word.start_sample))
-        end = self._wire_position(word.end_sample)
-        if word.text_start < self._aligned_text or word.text_end <= word.text_start or end <= start:
-            return  # an engine's slip: a range that goes back would break the contract, one word less does not
-        self._aligned_text, self._aligned_sample = word.text_end, end
-        self._waiting.append(
-            tts_pb2.AlignedRange(text_start=word.text_start, text_end=word.text_end, start_sample=start, end_sample=end)
-        )
-
-    def _wire_position(self, passage_sample: int) -> int:
-        """From samples since the passage's start at the engine's rate to samples since the segment's at the wire's."""
-        dropped = self._silence.dropped - self._segment_dropped
-        absolute = self._segment_taken + max(0, passage_sample - dropped)
-        return max(0, round(absolute * self._rate_hz / self._source_hz) - self._segment_sent)
-
-    def _alignment(self, samples: int) -> Iterator[tts_pb2.SynthesizeResponse]:
         ranges = []
-        while self._waiting and self._waiting[0].end_sample <= samples:
-            ready = self._waiting.popleft()
-            if ready.start_sample < ready.end_sample:
-                ranges.append(ready)
+        for word in words:
+            if word.text_end <= len(self._text.text):
+                start, end = self._text.original_range(word.text_start, word.text_end)
+                ranges.append(
+                    tts_pb2.AlignedRange(
+                        text_start=start, text_end=end, start_sample=word.start_sample, end_sample=word.end_sample
+                    )
+                )
         if ranges:
             yield tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=self._segment, ranges=ranges))
-
-
-def _clean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What an engine gave, without NaN and clipped: one bad sample must not become a bang on the line."""
-    # One pass over good sound: a comparison with NaN is false.
-    if len(samples) and not np.abs(samples).max() <= 1.0:
-        return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), _QUIETEST, _LOUDEST)
-    return samples

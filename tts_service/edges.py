@@ -10,11 +10,12 @@ AUDIBLE = 10 ** (-45 / 20)
 
 _LEAD_MS = 10
 _FADE_MS = 5
+_SHORTEST_FADE_MS = 1
 _LONGEST_SILENCE_MS = 2000
 
 
 class LeadingSilence:
-    """Drops the silence before a reply's first audible sample, however it is cut into chunks, and fades the cut in.
+    """Drops the silence before a segment's first audible sample, however it is cut into chunks, and fades the cut in.
 
     10 ms before the first audible sample are kept, since consonants begin softly. What stays inaudible for 2 s is let
     through: an engine that whispers is not to be muted.
@@ -23,6 +24,8 @@ class LeadingSilence:
     def __init__(self, rate_hz: int) -> None:
         self._lead = rate_hz * _LEAD_MS // 1000
         self._fade = rate_hz * _FADE_MS // 1000
+        self._shortest_fade = rate_hz * _SHORTEST_FADE_MS // 1000
+        self._ramp = np.zeros(0, dtype=np.float32)
         self._patience = rate_hz * _LONGEST_SILENCE_MS // 1000
         self._held = np.zeros(0, dtype=np.float32)
         self._found = False
@@ -32,7 +35,7 @@ class LeadingSilence:
     def trim(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the next samples [n]; give those to be heard, shape [m], m ≤ n plus the 10 ms held back."""
         if self._found:
-            return samples
+            return self._faded_in(samples)
         window = np.concatenate([self._held, samples])
         audible = np.flatnonzero(np.abs(window) >= AUDIBLE)
         if not len(audible) and self.dropped + len(window) < self._patience:
@@ -45,16 +48,45 @@ class LeadingSilence:
         self.dropped += start
         self._found = True
         self._held = self._held[:0]
-        heard = window[start:].copy()
-        ramp = min(self._fade, first - start, len(heard))
-        if ramp > 0 and self.dropped:
-            heard[:ramp] *= np.linspace(0.0, 1.0, ramp, endpoint=False, dtype=np.float32)
-        return heard
+        # Over what is inaudible anyway; an engine that begins with a bang gets a millisecond.
+        self._ramp = np.linspace(
+            0.0, 1.0, max(self._shortest_fade, min(self._fade, first - start)), endpoint=False, dtype=np.float32
+        )
+        return self._faded_in(window[start:])
 
     def release(self) -> NDArray[np.float32]:
         """The passage ended: give what was held back while waiting for something audible, and start afresh."""
         held, self._held = self._held, self._held[:0]
         return held
+
+    def _faded_in(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        length = min(len(self._ramp), len(samples))
+        if not length:
+            return samples
+        faded = samples.copy()
+        faded[:length] *= self._ramp[:length]
+        self._ramp = self._ramp[length:]
+        return faded
+
+
+class FadedEnd:
+    """Lets a stretch of speech fall to silence in its last 5 ms, however it is cut into chunks: they are held back."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._length = rate_hz * _FADE_MS // 1000
+        self._held = np.zeros(0, dtype=np.float32)
+
+    def pass_on(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the next samples [n]; give those that are not the last ones for certain."""
+        line = np.concatenate([self._held, samples])
+        split = max(0, len(line) - self._length)
+        self._held = line[split:]
+        return line[:split]
+
+    def end(self) -> NDArray[np.float32]:
+        """The speech ended: its last samples, faded out."""
+        held, self._held = self._held, self._held[:0]
+        return held * np.linspace(1.0, 0.0, len(held), dtype=np.float32)
 
 
 def fade_edges(samples: NDArray[np.float32], rate_hz: int, milliseconds: int = _FADE_MS) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from opentelemetry import trace
 
@@ -15,8 +15,9 @@ from servicekit.server import Lease
 from servicekit.telemetry import Telemetry
 from tts_service.delivery import ReplyDelivery
 from tts_service.segments import Segment, SegmentCollector
-from tts_service.speech import Engine, Passage, Speech
-from tts_service.text import is_pronounceable
+from tts_service.speaking import Speaking
+from tts_service.speech import Passage, Speech
+from tts_service.text import is_pronounceable, normalised
 from tts_service.voices import Voice
 
 _SEGMENTS_AHEAD = 8
@@ -42,7 +43,7 @@ class Reply:
 
     def __init__(
         self,
-        engine: Engine,
+        speaking: Speaking,
         lease: Lease,
         delivery: ReplyDelivery,
         *,
@@ -50,22 +51,24 @@ class Reply:
         voice: Voice,
         language: str,
         speed: float,
+        keep: bool,
         idle_timeout_s: float,
         telemetry: Telemetry,
         on_first_audio: Callable[[float], None],
     ) -> None:
-        self._engine = engine
+        self._speaking = speaking
+        self._engine = speaking.engine
         self._lease = lease
         self._delivery = delivery
         self._ready = ready
         self._voice = voice
         self._language = language
         self._speed = speed
+        self._keep = keep
         self._idle_timeout_s = idle_timeout_s
         self._telemetry = telemetry
         self._on_first_audio = on_first_audio
         self._segments: asyncio.Queue[tuple[Segment, Voice] | None] = asyncio.Queue(maxsize=_SEGMENTS_AHEAD)
-        self._all_read = False
         self._speech: Speech | None = None
         self._first_text_at: float | None = None
         self._heard = False
@@ -112,7 +115,6 @@ class Reply:
             else:
                 await self._enqueue(collector.flush())
             if kind == "finish":
-                self._all_read = True
                 await self._segments.put(None)
         if not order.client_finished:
             raise ClientGoneError
@@ -135,17 +137,14 @@ class Reply:
         while following is not None:
             segment, voice = following
             await self._speak(segment, voice, write)
-            # Whether it was the last one is known only when `finish` is here already; otherwise the resampler's last
-            # millisecond stays inside until the next segment, or is dropped with the reply's end.
-            last = self._all_read and self._segments.qsize() == 1
-            for message in self._delivery.end(last=last):
-                await write(message)
+            await write(self._delivery.done())
             following = await self._next()
         await write(self._delivery.finished())
 
     async def _speak(self, segment: Segment, voice: Voice, write: Write) -> None:
-        self._delivery.begin(segment.number)
-        if not is_pronounceable(segment.text):
+        text = normalised(segment.text)
+        self._delivery.begin(segment.number, text)
+        if not is_pronounceable(text.text):
             return
         with self._telemetry.tracer.start_as_current_span(
             semconv.SPAN_TTS_SEGMENT,
@@ -159,14 +158,31 @@ class Reply:
         ) as span:
             before = self._delivery.seconds_sent
             own = self._language if voice is self._voice else ""
-            passage = Passage(segment.text, voice, segment.language or own or voice.tags[0], self._speed)
-            self._speech = speech = self._engine.speak(passage)
-            async for chunk in speech:
-                for message in self._delivery.chunk(chunk):
-                    await write(message)
-                    if not self._heard and message.HasField("audio"):
-                        self._note_first_audio(span)
+            passage = Passage(text.text, voice, segment.language or own or voice.tags[0], self._speed)
+            key = self._speaking.key(passage, self._delivery.format)
+            kept = await self._speaking.cache.find(key, keep=self._keep)
+            span.set_attribute(semconv.VOICE_CACHED, kept is not None)
+            if kept is not None:
+                await self._send(self._delivery.kept(kept), write, span)
+            else:
+                await self._synthesize(key, passage, write, span)
             span.set_attribute(semconv.VOICE_AUDIO_MS, round(1000 * (self._delivery.seconds_sent - before)))
+
+    async def _synthesize(self, key: bytes, passage: Passage, write: Write, span: trace.Span) -> None:
+        if self._keep:
+            await self._speaking.know(passage.voice)
+        sound = self._speaking.begin(passage, self._delivery.format)
+        self._speech = speech = self._engine.speak(passage)
+        async for chunk in speech:
+            await self._send(self._delivery.chunk(sound, chunk), write, span)
+        await self._send(self._delivery.rest(sound), write, span)
+        self._speaking.finish(key, passage, sound, keep=self._keep)
+
+    async def _send(self, messages: Iterable[tts_pb2.SynthesizeResponse], write: Write, span: trace.Span) -> None:
+        for message in messages:
+            await write(message)
+            if not self._heard and message.HasField("audio"):
+                self._note_first_audio(span)
 
     def _note_first_audio(self, span: trace.Span) -> None:
         self._heard = True

@@ -20,8 +20,9 @@ from tts_service.delivery import FORMATS, ReplyDelivery, is_delivered
 from tts_service.reply import ClientGoneError, IdleError, Reply
 from tts_service.segments import TextTooLongError
 from tts_service.settings import TtsSettings
-from tts_service.speech import Engine, EngineError
-from tts_service.voices import LanguageUnsupportedError, Voice, VoiceUnknownError
+from tts_service.speaking import Speaking
+from tts_service.speech import EngineError
+from tts_service.voices import Gender, LanguageUnsupportedError, Voice, VoiceUnknownError
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 CONTRACT = "parley.tts.v1"
 SERVICE_NAME = "parley.tts.v1.TextToSpeech"
 _SLOWEST, _FASTEST = 0.5, 2.0
+_GENDERS: dict[Gender, tts_pb2.Gender.ValueType] = {
+    "": tts_pb2.GENDER_UNSPECIFIED,
+    "female": tts_pb2.GENDER_FEMALE,
+    "male": tts_pb2.GENDER_MALE,
+    "neutral": tts_pb2.GENDER_NEUTRAL,
+}
 
 _REFUSALS: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (TextTooLongError, grpc.StatusCode.INVALID_ARGUMENT, Reason.TEXT_TOO_LONG),
@@ -48,7 +55,7 @@ class TextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
 
     def __init__(
         self,
-        engine: Engine,
+        speaking: Speaking,
         settings: TtsSettings,
         *,
         server: GrpcServer,
@@ -56,7 +63,8 @@ class TextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
         telemetry: Telemetry,
     ) -> None:
         """`server` admits each reply to one of the `slots`, or refuses it: full, or going down."""
-        self._engine = engine
+        self._speaking = speaking
+        self._engine = speaking.engine
         self._settings = settings
         self._slots = slots
         self._telemetry = telemetry
@@ -118,7 +126,13 @@ class TextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
         """The voices, those that speak the language best first; none for a language that nobody speaks."""
         return tts_pb2.ListVoicesResponse(
             voices=(
-                tts_pb2.Voice(name=voice.name, languages=voice.tags, display_name=voice.display_name)
+                tts_pb2.Voice(
+                    name=voice.name,
+                    languages=voice.tags,
+                    display_name=voice.display_name,
+                    gender=_GENDERS[voice.gender],
+                    engine=voice.engine,
+                )
                 for voice in self._engine.voices.speaking(request.language)
             )
         )
@@ -144,19 +158,19 @@ class TextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
     def _reply(self, config: tts_pb2.SynthesizeConfig, voice: Voice, lease: Lease) -> Reply:
         settings = self._settings
         return Reply(
-            self._engine,
+            self._speaking,
             lease,
             ReplyDelivery(
-                self._engine.info.sample_rate_hz,
                 config.format,
                 alignments=config.alignments and self._engine.info.alignments,
                 message_ms=settings.message_ms,
                 first_message_ms=settings.first_message_ms,
             ),
-            ready=tts_pb2.Ready(format=config.format, voice=voice.name, engine=self._engine.info.name),
+            ready=tts_pb2.Ready(format=config.format, voice=voice.name, engine=voice.engine or self._engine.info.name),
             voice=voice,
             language=config.language,
             speed=_speed(config.speed),
+            keep=config.keep,
             idle_timeout_s=settings.idle_timeout_s,
             telemetry=self._telemetry,
             on_first_audio=self._first_audio.record,

@@ -37,10 +37,14 @@ class WordSpan:
 
 @dataclass(frozen=True)
 class SpeechChunk:
-    """The next stretch of a passage: mono float32 in [-1, 1), shape [n], and the words that became complete with it."""
+    """The next stretch of a passage: mono float32 in [-1, 1), shape [n], and the words that became complete with it.
+
+    `stands_in` says that another voice than the passage's speaks, since that one failed.
+    """
 
     samples: NDArray[np.float32]
     words: tuple[WordSpan, ...] = ()
+    stands_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Speech(Protocol):
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What an engine is and can do, as GetInfo tells it."""
+    """What an engine is and can do, as GetInfo tells it; `content` is a digest of its model's files, if any."""
 
     name: str
     version: str
@@ -85,6 +89,7 @@ class EngineInfo:
     capacity: int
     alignments: bool
     limitations: Sequence[str] = ()
+    content: str = ""
 
 
 class Engine(Protocol):
@@ -92,12 +97,19 @@ class Engine(Protocol):
 
     @property
     def info(self) -> EngineInfo:
-        """What it is; constant."""
+        """What it is; constant once it is open."""
         ...
 
     @property
     def voices(self) -> VoiceCatalogue:
-        """The voices it has; constant."""
+        """The voices it has; constant once it is open."""
+        ...
+
+    async def open(self) -> None:
+        """Learn what only others know, such as a server's voices; before anything else is asked of it.
+
+        Raises StartupError, VoiceUnknownError or LanguageUnsupportedError.
+        """
         ...
 
     def speak(self, passage: Passage) -> Speech:
@@ -108,6 +120,6 @@ class Engine(Protocol):
         """Do what would make the first passage slower than the others."""
         ...
 
-    def close(self) -> None:
-        """Let threads and models go; no passage is under way any more."""
+    async def close(self) -> None:
+        """Let threads, models and connections go; no passage is under way any more."""
         ...

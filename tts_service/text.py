@@ -21,6 +21,7 @@ _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 # Each is entered at the first mark of a run only, and never gives back: ten thousand dots must not cost their square.
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]»]*+(?=\s)|[。！？।؟]++[」』”]*+")
 _CLAUSE_END = re.compile(r"[,;:—–][\"'”’)\]»]*+(?=\s)|[，、；：،؛]")
+_WORD = re.compile(r"\S++")
 _SPACE = re.compile(r"\s++")
 # A full stop that ends no sentence: "Dr.", "e.g.", "5." of a German date. Missing one costs a cut, no more.
 _ABBREVIATION = re.compile(r"(?:(?:^|\s)[A-Z][a-z]{0,3}|[A-Za-z]\.[A-Za-z]|\b(?:etc|vs|approx|ca|no)|\d)\.$")
@@ -53,6 +54,21 @@ def speakable(text: str) -> SpeakableText:
         kept.append(" " if _is_mute(character) else character)
         origin.append(index)
     return SpeakableText("".join(kept), tuple(origin), len(text))
+
+
+def normalised(text: str) -> SpeakableText:
+    """The text as engines get it: what is speakable, words separated by single spaces, none at the ends.
+
+    Texts that differ in nothing one could hear are one text then, and are spoken and kept once.
+    """
+    said = speakable(text)
+    words = [match.span() for match in _WORD.finditer(said.text)]
+    if said.text == text and " ".join(text[start:end] for start, end in words) == text:
+        return said
+    kept = [index for start, end in words for index in (*range(start, end), end)][:-1]
+    # A word's end stands for the one space behind it.
+    written = " ".join(said.text[start:end] for start, end in words)
+    return SpeakableText(written, tuple(said.origin[index] for index in kept), len(text))
 
 
 def is_pronounceable(text: str) -> bool:

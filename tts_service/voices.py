@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Gender: TypeAlias = Literal["", "female", "male", "neutral"]
+"""How a voice sounds; empty where nobody says."""
 
 # What a language is also called: withdrawn codes, and tags whose script or region changes the spoken language.
 _SPOKEN_AS = {
@@ -27,11 +31,18 @@ class LanguageUnsupportedError(Exception):
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice: its name in the contract, the BCP 47 tags it speaks with how well (1 is best), and a name for people."""
+    """A voice: its name in the contract, the BCP 47 tags it speaks with how well (1 is best), and a name for people.
+
+    `engine` is the one that speaks with it, empty for the service's own; `content` a digest of the files that make it
+    sound as it does, empty where the engine's version says it all.
+    """
 
     name: str
     languages: tuple[tuple[str, int], ...]
     display_name: str
+    gender: Gender = ""
+    engine: str = ""
+    content: str = ""
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -19,10 +19,13 @@ STEP_SAMPLES = 800
 class FakeEngine:
     """Speaks a tone of 100 ms for each character, one step and one word a character.
 
-    `gate` is open at first; while it is closed, a step waits in its thread before it speaks, as an inference does.
+    `gate` is open at first; while it is closed, a step waits in its thread before it speaks, as an inference does. It
+    raises an error for the character `fails_on`, and has NaN for a tone for `broken_on`.
     """
 
-    def __init__(self, *, lookahead_ms: int = 200, workers: int = 4, fails_on: str = "\0") -> None:
+    def __init__(
+        self, *, lookahead_ms: int = 200, workers: int = 4, fails_on: str = "\0", broken_on: str = "\0"
+    ) -> None:
         self.voices = VoiceCatalogue(
             [Voice("one", (("en", 1),), "One"), Voice("zwei", (("de", 1),), "Zwei")], default_language="en"
         )
@@ -35,6 +38,7 @@ class FakeEngine:
         self.passages: list[Passage] = []
         self._lookahead = RATE_HZ * lookahead_ms // 1000
         self._fails_on = fails_on
+        self._broken_on = broken_on
         self._executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="fake-engine")
 
     def speak(self, passage: Passage) -> ThreadedSpeech:
@@ -42,10 +46,13 @@ class FakeEngine:
         self.passages.append(passage)
         return ThreadedSpeech(self._steps(passage), self._executor, lookahead_samples=self._lookahead)
 
+    async def open(self) -> None:
+        """Nothing to learn."""
+
     async def warm_up(self) -> None:
         """Nothing to warm."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let the threads go, be it from a closed gate."""
         self.gate.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -64,6 +71,8 @@ class FakeEngine:
                 if character == self._fails_on:
                     raise ValueError("secret text of the engine")
                 tone = 0.5 * np.sin(2 * np.pi * 400 * np.arange(STEP_SAMPLES) / RATE_HZ + 1)
+                if character == self._broken_on:
+                    tone[:] = np.nan
                 word = WordSpan(index, index + 1, index * STEP_SAMPLES, (index + 1) * STEP_SAMPLES)
                 outlet.put(SpeechChunk(tone.astype(np.float32), (word,)))
             finally:

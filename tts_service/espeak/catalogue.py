@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tts_service.espeak import library
 from tts_service.espeak.library import ESPEAK_LOCK, VoiceRecord
-from tts_service.voices import Voice
+from tts_service.voices import Gender, Voice
 
 # Their pronunciation dictionaries are not in the `espeakng-loader` wheel (0.2.4), or cannot read their own script.
 _UNUSABLE = frozenset({"chr", "fo", "kaa", "xex"})
@@ -30,6 +30,8 @@ _TAGS = {
     "zh-yue": "yue",
 }
 
+_GENDERS: dict[int, Gender] = {1: "male", 2: "female"}
+
 
 def list_voices() -> tuple[Voice, ...]:
     """Every usable voice, named as :func:`tts_service.espeak.speak` takes it; EspeakError when the library is missing.
@@ -45,7 +47,14 @@ def list_voices() -> tuple[Voice, ...]:
             name = record.identifier.decode().rsplit("/", 1)[-1].lower()
             if name not in _UNUSABLE:
                 # The display name is plain text of the library's own voice files; one ends with a stray space.
-                voices.append(Voice(name, _languages(record), f"eSpeak NG {record.name.decode().strip()}"))
+                voices.append(
+                    Voice(
+                        name,
+                        _languages(record),
+                        f"eSpeak NG {record.name.decode().strip()}",
+                        _GENDERS.get(record.gender, ""),
+                    )
+                )
             index += 1
     return tuple(voices)
 

@@ -18,13 +18,16 @@ from tts_service.settings import EspeakSettings, TtsSettings
 from tts_service.speech import EngineInfo, Passage, SpeechChunk, WordSpan
 from tts_service.text import Piece, SpeakableText, clauses, speakable
 from tts_service.threaded import Outlet, Step, ThreadedSpeech
-from tts_service.voices import Voice, VoiceCatalogue, VoiceUnknownError
+from tts_service.voices import Gender, Voice, VoiceCatalogue, VoiceUnknownError
 
 CAPACITY = 64
 """Replies at once. Twenty that begin together wait about 100 ms for their first sound (median, on two busy cores);
 replies of real calls begin apart, and each needs some 3 ms of a core for a second of speech."""
 
 _NO_SAMPLES = np.zeros(0, dtype=np.float32)
+
+_VARIANT_GENDERS: dict[str, Gender] = {"f": "female", "m": "male"}
+"""Of variants such as f3 and m1."""
 
 LIMITATIONS = (
     "The voice is synthetic by rule and sounds robotic; it is made to be understood, small and instant.",
@@ -50,7 +53,13 @@ class EspeakCatalogue(VoiceCatalogue):
         spelled = self._variants.get(variant.lower())
         if spelled is None:
             raise VoiceUnknownError(f"voice {base[:60]!r} has no variant {variant[:60]!r}")
-        return Voice(f"{voice.name}+{spelled}", voice.languages, f"{voice.display_name} ({spelled})")
+        gender = _VARIANT_GENDERS.get(spelled[:1]) if spelled[1:].isdecimal() else None
+        return Voice(
+            f"{voice.name}+{spelled}",
+            voice.languages,
+            f"{voice.display_name} ({spelled})",
+            voice.gender if gender is None else gender,
+        )
 
 
 class EspeakEngine:
@@ -85,12 +94,15 @@ class EspeakEngine:
         """Begin to speak a passage."""
         return ThreadedSpeech(self._steps(passage), self._executor, lookahead_samples=self._lookahead_samples)
 
+    async def open(self) -> None:
+        """Nothing to learn: all of it is on this machine."""
+
     async def warm_up(self) -> None:
         """Load the default voice: its first use costs some 40 ms."""
         step = self._executor.submit(_speak_and_forget, self.voices.default.name)
         await asyncio.wrap_future(step)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let the thread go."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 

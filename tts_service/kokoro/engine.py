@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import importlib.metadata
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +16,17 @@ from numpy.typing import NDArray
 
 from servicekit.logs import get_logger
 from servicekit.startup import StartupError
+from tts_service.blending import Blend, blend_of
+from tts_service.content import content_of
 from tts_service.edges import fade_edges, trim_pauses
-from tts_service.kokoro.languages import ENGLISH_MODEL, LANGUAGES, letter_of, unavailable
+from tts_service.kokoro.languages import ENGLISH_MODEL, LANGUAGES, gender_of, letter_of, unavailable
 from tts_service.kokoro.loading import load_model, load_voice
 from tts_service.kokoro.pronunciation import Phonemes, Pronouncer, word_spans
 from tts_service.settings import KokoroSettings, TtsSettings
 from tts_service.speech import EngineInfo, Passage, SpeechChunk, WordSpan
 from tts_service.text import Piece, SpeakableText, pieces, speakable
 from tts_service.threaded import Outlet, Step, ThreadedSpeech
-from tts_service.voices import Voice, VoiceCatalogue
+from tts_service.voices import Voice, VoiceCatalogue, VoiceUnknownError
 
 SAMPLE_RATE_HZ = 24_000
 
@@ -32,7 +37,37 @@ _PAUSE_BEFORE_MS = 40
 _PAUSE_AFTER_CLAUSE_MS = 220
 _PAUSE_INSIDE_CLAUSE_MS = 20
 
+
+_CPU_PIECE, _CUDA_PIECE = 60, 200
+"""Characters of one inference: on CPU cancelling would otherwise wait for seconds."""
+_BLENDS_KEPT = 32
+
 _log = get_logger(__name__)
+
+
+class KokoroCatalogue(VoiceCatalogue):
+    """Kokoro's voices, and blends of them: "af_heart:0.7+af_bella:0.3"."""
+
+    def named(self, name: str) -> Voice:
+        """The voice, or the blend, which speaks as its first voice is pronounced; raises VoiceUnknownError."""
+        try:
+            return super().named(name)
+        except VoiceUnknownError:
+            blend = blend_of(name)
+            if blend is None:
+                raise
+        voices = [super(KokoroCatalogue, self).named(part) for part, _ in blend.parts]
+        spelled = Blend(tuple((voice.name, share) for voice, (_, share) in zip(voices, blend.parts, strict=True)))
+        genders = {voice.gender for voice in voices}
+        return Voice(
+            spelled.name,
+            voices[0].languages,
+            " + ".join(
+                f"{voice.display_name} {share:.0%}" for voice, (_, share) in zip(voices, blend.parts, strict=True)
+            ),
+            genders.pop() if len(genders) == 1 else "neutral",
+            content=" ".join(voice.content for voice in voices),
+        )
 
 
 class KokoroEngine:
@@ -46,21 +81,23 @@ class KokoroEngine:
         """
         own = settings.kokoro
         self._speed = settings.speed
-        self._piece_characters = own.piece_characters
         self._lookahead_samples = SAMPLE_RATE_HZ * settings.lookahead_ms // 1000
         letters = _voice_letters(own)
-        self.voices = VoiceCatalogue(
-            [Voice(name, LANGUAGES[letter], _display_name(name)) for name, letter in letters.items()],
+        self.voices = KokoroCatalogue(
+            [_voice(name, letter, own.voices / f"{name}.pt") for name, letter in letters.items()],
             default_language=settings.language,
             default_voice=settings.voice,
         )
         device = _device(own)
+        self._piece_characters = own.piece_characters or (_CUDA_PIECE if device == "cuda" else _CPU_PIECE)
         self._model = load_model(own, device)
         self._packs = {name: load_voice(own.voices / f"{name}.pt") for name in letters}
+        self._blended = functools.lru_cache(maxsize=_BLENDS_KEPT)(self._blend)
         self._known = set(self._model.vocab)
         self._pronouncers = {letter: Pronouncer(letter, self._model) for letter in sorted(set(letters.values()))}
         self._letters = letters
         workers, threads = _parallelism(own, device)
+        self._workers = workers
         self._executor = _pool(workers, threads)
         self.info = EngineInfo(
             name="kokoro",
@@ -70,19 +107,31 @@ class KokoroEngine:
             capacity=workers,
             alignments=True,
             limitations=self._limitations(device, workers),
+            content=content_of(own.model, own.config),
         )
 
     def speak(self, passage: Passage) -> ThreadedSpeech:
         """Begin to speak a passage."""
         return ThreadedSpeech(self._steps(passage), self._executor, lookahead_samples=self._lookahead_samples)
 
-    async def warm_up(self) -> None:
-        """Say a word to nobody: the first inference is several times slower than the others."""
-        passage = Passage("One moment.", self.voices.default, self.voices.default.tags[0], 1.0)
-        async for _ in self.speak(passage):
-            pass
+    async def open(self) -> None:
+        """Nothing to learn: all of it is on this machine."""
 
-    def close(self) -> None:
+    async def warm_up(self) -> None:
+        """Say a word to nobody in every thread: a thread's first inference is several times slower than its others.
+
+        StartupError when what comes out is no sound: weights that are damaged, or overflow on this device.
+        """
+        passage = Passage("One moment.", self.voices.default, self.voices.default.tags[0], 1.0)
+        # One at once for each thread: that many are started, and none takes a second while others wait.
+        speeches = [self.speak(passage) for _ in range(self._workers)]
+        if not all(await asyncio.gather(*(_is_sound(speech) for speech in speeches))):
+            raise StartupError(
+                f"tts.kokoro.model: {self.info.model} gives no sound but numbers that are none (NaN). Fetch model "
+                "and voices again and compare their checksums; where they are right, try tts.kokoro.device=cpu"
+            )
+
+    async def close(self) -> None:
         """Let the threads go."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
@@ -93,17 +142,28 @@ class KokoroEngine:
         for piece in pieces(text.text, self._piece_characters):
             yield _PieceStep(self, text, piece, progress, voice=passage.voice.name, speed=speed)
 
+    def pack(self, voice: str) -> Any:
+        """The tensor of a voice or a blend, [510, 1, 256] or longer."""
+        own = self._packs.get(voice)
+        return self._blended(voice) if own is None else own
+
     def pronounce(self, voice: str, text: str) -> Iterator[Phonemes]:
         """The phonemes of a piece in a voice's language."""
-        return self._pronouncers[self._letters[voice]].phonemes(text)
+        return self._pronouncers[self._letters[_first(voice)]].phonemes(text)
 
     def infer(self, phonemes: Phonemes, voice: str, speed: float) -> tuple[NDArray[np.float32], list[WordSpan]]:
         """One inference: samples [n] at 24 kHz and the words in them. Blocks; any thread may call."""
-        reference = self._packs[voice][len(phonemes.text) - 1]
+        reference = self.pack(voice)[len(phonemes.text) - 1]
         output = self._model(phonemes.text, reference, speed, return_output=True)
         samples = np.ascontiguousarray(output.audio.numpy().reshape(-1), dtype=np.float32)
         durations = [] if output.pred_dur is None else [int(frames) for frames in output.pred_dur.reshape(-1)]
         return samples, word_spans(phonemes, durations, self._known, len(samples))
+
+    def _blend(self, voice: str) -> Any:
+        """The tensor of a blend: the mean of its voices', by weight."""
+        blend = blend_of(voice)
+        assert blend is not None, "the catalogue names voices and blends only"
+        return sum(self._packs[part] * share for part, share in blend.parts)
 
     def _limitations(self, device: str, workers: int) -> tuple[str, ...]:
         said = ["Kokoro speaks English, Spanish, French, Hindi, Italian, Portuguese, Japanese and Chinese; no German."]
@@ -183,6 +243,20 @@ def _voice_letters(settings: KokoroSettings) -> dict[str, str]:
     if not letters:
         raise StartupError(f"tts.kokoro.voices: no voice in {settings.voices} can be used")
     return letters
+
+
+def _first(voice: str) -> str:
+    """The voice itself, or the first of a blend."""
+    return voice.partition("+")[0].partition(":")[0]
+
+
+async def _is_sound(speech: ThreadedSpeech) -> bool:
+    """Hear a speech to its end; whether all of it was numbers."""
+    return all([bool(np.isfinite(chunk.samples).all()) async for chunk in speech])
+
+
+def _voice(name: str, letter: str, path: Path) -> Voice:
+    return Voice(name, LANGUAGES[letter], _display_name(name), gender_of(name), content=content_of(path))
 
 
 def _display_name(name: str) -> str:

@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from tts_service.voices import primary
+from tts_service.voices import Gender, primary
 
 LANGUAGES: dict[str, tuple[tuple[str, int], ...]] = {
     "a": (("en-US", 1), ("en", 1)),
@@ -37,6 +37,13 @@ def letter_of(voice: str, voice_languages: dict[str, str]) -> str:
     if voice in voice_languages:
         return letter_for(voice_languages[voice])
     return voice[0] if _OWN_NAME.fullmatch(voice) else "a"
+
+
+def gender_of(voice: str) -> Gender:
+    """What the second letter of a voice's name tells."""
+    if not _OWN_NAME.fullmatch(voice):
+        return ""
+    return "female" if voice[1] == "f" else "male"
 
 
 def letter_for(language: str) -> str:

@@ -25,6 +25,12 @@ _LEAST_COVERAGE = 0.95
 _VOICE_ROWS, _VOICE_WIDTH = 510, 256
 
 
+def how_to_fetch(settings: KokoroSettings) -> str:
+    """The command that puts Kokoro's files where the settings look for them, if they lie as it lays them out."""
+    models = settings.model.parent.parent
+    return "run `parley models pull kokoro" + ("`" if models == Path("models") else f" --dir {models}`")
+
+
 def import_kokoro() -> Any:
     """The `kokoro` package, told to stay off the network; takes seconds, since it imports torch."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -44,7 +50,7 @@ def import_kokoro() -> Any:
 def load_model(settings: KokoroSettings, device: str) -> Any:
     """The model in evaluation mode on a device; StartupError when the files are not a Kokoro model's."""
     kokoro = import_kokoro()
-    config = _read_config(settings.config)
+    config = _read_config(settings)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -52,7 +58,8 @@ def load_model(settings: KokoroSettings, device: str) -> Any:
     except Exception as error:
         raise StartupError(
             f"tts.kokoro.model: {settings.model} is not a Kokoro model that fits {settings.config} "
-            f"({type(error).__name__}). Fetch both files again, from one release, and compare their checksums."
+            f"({type(error).__name__}). Both must be whole and of one release: {how_to_fetch(settings)}, which checks "
+            "them."
         ) from error
     _compare(model, settings)
     try:
@@ -71,7 +78,8 @@ def load_voice(path: Path) -> Any:
         voice = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise StartupError(
-            f"tts.kokoro.voices: {path} cannot be read as a voice ({type(error).__name__}); fetch it again or remove it"
+            f"tts.kokoro.voices: {path} cannot be read as a voice ({type(error).__name__}): "
+            "run `parley models pull kokoro` again, or remove it"
         ) from error
     shape = tuple(getattr(voice, "shape", ()))
     if len(shape) != 3 or shape[0] < _VOICE_ROWS or shape[1:] != (1, _VOICE_WIDTH):
@@ -82,12 +90,13 @@ def load_voice(path: Path) -> Any:
     return voice.float()
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(settings: KokoroSettings) -> dict[str, Any]:
+    path = settings.config
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StartupError(
-            f"tts.kokoro.config: {path} cannot be read as JSON ({error}); fetch it again beside the model"
+            f"tts.kokoro.config: {path} cannot be read as JSON ({error}); {how_to_fetch(settings)}, which checks it"
         ) from error
     if not isinstance(config, dict) or not isinstance(config.get("vocab"), dict):
         raise StartupError(f"tts.kokoro.config: {path} is not the configuration of a Kokoro model (it has no `vocab`)")
@@ -107,5 +116,5 @@ def _compare(model: Any, settings: KokoroSettings) -> None:
         if found < _LEAST_COVERAGE * len(wanted):
             raise StartupError(
                 f"tts.kokoro.model: {settings.model} holds {found} of the {len(wanted)} tensors of Kokoro's `{name}`: "
-                f"it belongs to another model or release than {settings.config}. Fetch both again, from one release."
+                f"it belongs to another model or release than {settings.config}: {how_to_fetch(settings)}."
             )

@@ -15,9 +15,14 @@ from servicekit.audio import MULAW_8K, bytes_per_sample
 from servicekit.protocol import SynthesizeOrder
 from servicekit.server import DrainSettings, GrpcServer, Slots
 from servicekit.telemetry import Telemetry
+from tts_service.cache import DiskCache, SegmentCache
 from tts_service.service import SERVICE_NAME, TextToSpeech
-from tts_service.settings import TtsSettings
+from tts_service.settings import CacheSettings, TtsSettings
+from tts_service.speaking import Speaking
 from tts_service.speech import Engine
+
+PLAIN = TtsSettings(normalise=False, cache=CacheSettings(memory_mb=0))
+"""Nothing is kept and no level changed: what is heard is what an engine says, each time anew."""
 
 
 @dataclass
@@ -31,16 +36,28 @@ class Loopback:
 
 @asynccontextmanager
 async def serving(
-    engine: Engine, settings: TtsSettings | None = None, *, capacity: int = 0, telemetry: Telemetry | None = None
+    engine: Engine,
+    settings: TtsSettings | None = None,
+    *,
+    capacity: int = 0,
+    telemetry: Telemetry | None = None,
+    disk: DiskCache | None = None,
 ) -> AsyncIterator[Loopback]:
-    """Serve an engine for the length of a block, and drain afterwards."""
-    settings = settings or TtsSettings()
+    """Serve an engine for the length of a block, :data:`PLAIN` unless told otherwise, and drain afterwards.
+
+    Nothing is kept on disk but on ``disk``.
+    """
+    settings = settings or PLAIN
+    await engine.open()
     telemetry = telemetry or Telemetry("parley-tts")
     server = GrpcServer(
         listen="127.0.0.1:0", telemetry=telemetry, drain=DrainSettings(timeout_s=10), services=[SERVICE_NAME]
     )
     slots = Slots(capacity or engine.info.capacity)
-    servicer = TextToSpeech(engine, settings, server=server, slots=slots, telemetry=telemetry)
+    cache = SegmentCache(settings.cache, telemetry, disk=disk)
+    servicer = TextToSpeech(
+        Speaking(engine, settings, cache), settings, server=server, slots=slots, telemetry=telemetry
+    )
     tts_pb2_grpc.add_TextToSpeechServicer_to_server(servicer, server.grpc)
     address = await server.start()
     server.set_serving()
@@ -50,7 +67,8 @@ async def serving(
             yield Loopback(tts_pb2_grpc.TextToSpeechStub(channel), server, slots)
     finally:
         await server.drain(slots=slots)
-        engine.close()
+        await engine.close()
+        await cache.close()
 
 
 def config(
@@ -60,10 +78,13 @@ def config(
     fmt: audio_pb2.AudioFormat = MULAW_8K,
     speed: float = 0,
     alignments: bool = True,
+    keep: bool = False,
 ) -> tts_pb2.SynthesizeRequest:
     """A config message."""
     return tts_pb2.SynthesizeRequest(
-        config=tts_pb2.SynthesizeConfig(voice=voice, language=language, format=fmt, speed=speed, alignments=alignments)
+        config=tts_pb2.SynthesizeConfig(
+            voice=voice, language=language, format=fmt, speed=speed, alignments=alignments, keep=keep
+        )
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_service.edges import LeadingSilence, fade_edges, trim_pauses
+from tts_service.edges import FadedEnd, LeadingSilence, fade_edges, trim_pauses
 
 RATE = 16_000
 
@@ -74,3 +74,26 @@ def test_pauses_around_a_piece_are_shortened() -> None:
 def test_a_silent_piece_stays_as_it_is() -> None:
     heard, cut = trim_pauses(silence(0.4), RATE, before_ms=40, after_ms=200)
     assert (len(heard), cut) == (RATE * 0.4, 0)
+
+
+@given(st.integers(1, 2000))
+def test_an_end_is_faded_out_however_the_sound_is_cut_into_chunks(size: int) -> None:
+    sound = np.full(3000, 0.5, dtype=np.float32)
+    end = FadedEnd(RATE)
+    parts = [end.pass_on(sound[start : start + size]) for start in range(0, len(sound), size)]
+    faded = np.concatenate([*parts, end.end()])
+    assert len(faded) == len(sound)
+    assert faded[-1] == 0.0
+    np.testing.assert_array_equal(faded[:-80], sound[:-80])
+    assert float(np.abs(np.diff(faded)).max()) < 0.01
+
+
+def test_speech_that_begins_with_a_bang_gets_a_millisecond_to_rise() -> None:
+    trimmer = LeadingSilence(RATE)
+    heard = np.concatenate(
+        [trimmer.trim(np.full(5, 0.5, dtype=np.float32)), trimmer.trim(np.full(500, 0.5, np.float32))]
+    )
+    assert heard[0] == 0.0
+    assert float(np.diff(heard).max()) < 0.04
+    assert float(heard[RATE // 1000]) == 0.5
+    assert len(heard) == 505

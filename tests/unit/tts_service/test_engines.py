@@ -50,6 +50,12 @@ def test_kokoro_by_name_without_its_files_is_refused_with_the_remedy(tmp_path: P
         choose_engine(TtsSettings(engine="kokoro", kokoro=absent(tmp_path)))
 
 
+def test_what_is_missing_is_said_with_the_command_that_fetches_it(tmp_path: Path) -> None:
+    assert "run `parley models pull kokoro`" in kokoro_missing(KokoroSettings())
+    elsewhere = KokoroSettings(model=tmp_path / "kokoro" / "kokoro-v1_0.pth")
+    assert f"run `parley models pull kokoro --dir {tmp_path}`" in kokoro_missing(elsewhere)
+
+
 def test_each_missing_file_is_named(tmp_path: Path) -> None:
     settings = absent(tmp_path)
     assert "tts.kokoro.model" in kokoro_missing(settings)

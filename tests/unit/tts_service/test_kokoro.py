@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
@@ -21,6 +22,7 @@ from tests.asyncs import async_test
 from tests.models.kokoro import KokoroFiles, build_kokoro
 from tests.unit.tts_service.loopback import FINISH, FLUSH, config, refused, response, serving, synthesize, text
 from tts_service.engines import choose_engine
+from tts_service.kokoro.engine import KokoroEngine
 from tts_service.settings import TtsSettings
 from tts_service.speech import Engine
 from tts_service.voices import LanguageUnsupportedError
@@ -53,9 +55,13 @@ def settings(files: KokoroFiles, **changes: Any) -> TtsSettings:
 def shared(files: KokoroFiles) -> Iterator[Engine]:
     engine = choose_engine(settings(files, voice_languages={"narrator": "fr"}, workers=1))
     close = engine.close
-    engine.close = lambda: None  # type: ignore[method-assign]  # the module's tests share it
+
+    async def not_yet() -> None:
+        """The module's tests share it."""
+
+    engine.close = not_yet  # type: ignore[method-assign]
     yield engine
-    close()
+    asyncio.run(close())
 
 
 def test_a_reply_is_spoken_through_grpc(shared: Engine) -> None:
@@ -102,6 +108,45 @@ def test_other_languages_are_pronounced_offline(shared: Engine) -> None:
     scenario()
 
 
+def test_voices_are_blended_as_kokoros_users_write_it(shared: Engine) -> None:
+    @async_test
+    async def scenario() -> None:
+        async with serving(shared) as service:
+            heard = {}
+            for name in ("af_heart", "bm_george", "af_heart:0.7+bm_george:0.3", "AF_heart(7)+bm_george(3)"):
+                reply = await synthesize(service.stub, [config(name, fmt=pcm(24000)), text(1, "It is noon."), FINISH])
+                assert reply.ready is not None
+                heard[name] = reply
+            for unknown in ("af_heart+nobody", "af_heart:0+bm_george:0", "af_heart:x+bm_george", "af_heart+", "+"):
+                assert reason_of(await refused(service.stub, [config(unknown)])) == "VOICE_UNKNOWN"
+        blends = [heard[name] for name in list(heard)[2:]]
+        assert {blend.ready.voice for blend in blends if blend.ready} == {"af_heart:0.7+bm_george:0.3"}
+        assert len({reply.payload for reply in heard.values()}) >= 3
+        assert all(blend.done[0].samples > 0 for blend in blends)
+
+    scenario()
+
+
+def test_a_blend_is_the_mean_of_its_voices_by_weight(files: KokoroFiles) -> None:
+    import torch
+
+    engine = choose_engine(settings(files, workers=1))
+    assert isinstance(engine, KokoroEngine)
+    both = {name: torch.load(files.voices / f"{name}.pt", weights_only=True) for name in ("af_heart", "bm_george")}
+    voice = engine.voices.named("af_heart:3+bm_george")
+    assert (voice.tags, voice.gender) == (("en-US", "en"), "neutral")
+    assert torch.allclose(engine.pack(voice.name), 0.75 * both["af_heart"] + 0.25 * both["bm_george"], atol=1e-3)
+    asyncio.run(engine.close())
+
+
+def test_a_blend_can_be_the_voice_of_the_settings(files: KokoroFiles) -> None:
+    engine = choose_engine(
+        TtsSettings(engine="kokoro", voice="af_heart:0.5+bm_george:0.5", kokoro=files.settings(workers=1))
+    )
+    assert engine.voices.default.name == "af_heart:0.5+bm_george:0.5"
+    asyncio.run(engine.close())
+
+
 def test_a_long_segment_is_cut_into_clauses_and_stops_between_them(shared: Engine) -> None:
     @async_test
     async def scenario() -> None:
@@ -144,7 +189,7 @@ def test_an_unknown_voice_is_refused_and_never_fetched(shared: Engine) -> None:
 def test_auto_takes_kokoro_when_its_files_are_here(files: KokoroFiles) -> None:
     engine = choose_engine(TtsSettings(engine="auto", kokoro=files.settings()))
     assert engine.info.name == "kokoro"
-    engine.close()
+    asyncio.run(engine.close())
 
 
 def test_english_is_pronounced_by_dictionary_where_the_spacy_model_is_installed(
@@ -214,7 +259,7 @@ def test_broken_files_stop_the_service_with_the_remedy(files: KokoroFiles, tmp_p
     for model in (truncated, html, empty, other, foreign):
         message = refusal(settings(files, model=model))
         assert "tts.kokoro.model" in message
-        assert "etch both" in message
+        assert "parley models pull kokoro" in message
 
     larger = json.loads(files.config.read_text(encoding="utf-8"))
     larger["n_layer"] = 2
@@ -231,6 +276,32 @@ def test_broken_files_stop_the_service_with_the_remedy(files: KokoroFiles, tmp_p
     assert "af_heart.pt" in refusal(settings(files, voices=voices))
     (voices / "af_heart.pt").write_bytes(b"garbage")
     assert "af_heart.pt" in refusal(settings(files, voices=voices))
+
+
+def test_row_57_a_model_that_gives_nan_is_refused_at_the_start_and_in_a_reply(
+    files: KokoroFiles, tmp_path: Path
+) -> None:
+    import torch
+
+    weights = torch.load(files.model, weights_only=True)
+    bias = weights["decoder"]["module.generator.conv_post.bias"]
+    weights["decoder"]["module.generator.conv_post.bias"] = torch.full_like(bias, float("nan"))
+    broken = tmp_path / "broken.pth"
+    torch.save(weights, broken)
+
+    @async_test
+    async def scenario() -> None:
+        engine = choose_engine(settings(files, model=broken, workers=1))
+        with pytest.raises(StartupError, match=r"tts\.kokoro\.model.*NaN"):
+            await engine.warm_up()
+        async with serving(engine) as service:
+            error = await refused(service.stub, [config(), text(1, "It is noon."), FINISH])
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
+            assert reason_of(error) == "ENGINE_FAILED"
+            assert "samples that are no numbers" in (error.details() or "")
+            await service.slots.wait_idle()
+
+    scenario()
 
 
 def test_settings_that_name_what_is_not_here_stop_the_service(files: KokoroFiles) -> None:

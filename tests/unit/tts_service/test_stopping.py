@@ -115,7 +115,7 @@ async def test_a_cancelled_reply_of_a_client_that_vanished_is_let_go() -> None:
 
 
 @async_test
-async def test_a_slow_reader_holds_the_engine_back() -> None:
+async def test_row_62_a_slow_reader_holds_the_engine_back() -> None:
     engine = FakeEngine(lookahead_ms=200)
     characters = 600  # a minute of sound
     async with serving(engine, capacity=1) as service:
@@ -148,6 +148,18 @@ async def test_an_engine_that_fails_ends_its_reply_and_no_other() -> None:
         assert reason_of(error) == "ENGINE_FAILED"
         assert "secret" not in (error.details() or "")
         assert service.slots.in_use == 0
+        heard = await synthesize(service.stub, [config(), text(1, "abcd"), FINISH])
+        assert heard.done[0].samples == 4 * STEP_SAMPLES
+
+
+@async_test
+async def test_row_57_sound_that_is_no_sound_ends_its_reply_and_no_other() -> None:
+    engine = FakeEngine(broken_on="!")
+    async with serving(engine, capacity=1) as service:
+        error = await refused(service.stub, [config(), text(1, "ab"), text(2, "c!d"), FINISH])
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert reason_of(error) == "ENGINE_FAILED"
+        await service.slots.wait_idle()
         heard = await synthesize(service.stub, [config(), text(1, "abcd"), FINISH])
         assert heard.done[0].samples == 4 * STEP_SAMPLES
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_service.text import clauses, is_pronounceable, pieces, speakable
+from tts_service.text import clauses, is_pronounceable, normalised, pieces, speakable
 
 NOTHING = ["", " ", "\n\t", "...", "?!", "—", "😀", "👨‍👩‍👧", "\u200b", "\x00\x07", "#*_", "🇩🇪", "\ufe0f\u20e3"]
 
@@ -114,3 +114,15 @@ def test_every_position_of_a_speakable_text_stands_for_one_of_the_original(text:
         start, end = said.original_range(index, index + 1)
         assert end == start + 1
         assert character in (" ", text[start])
+
+
+@given(st.text(max_size=60))
+def test_a_normalised_text_keeps_every_word_and_where_it_stood(original: str) -> None:
+    said = normalised(original)
+    assert said.text == " ".join(speakable(original).text.split())
+    assert len(said.origin) == len(said.text)
+    assert list(said.origin) == sorted(set(said.origin))
+    for position, character in enumerate(said.text):
+        if character != " ":
+            assert original[said.origin[position]] == character
+    assert normalised(said.text).text == said.text
