@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from array import array
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orchestrator.engine.events import SILENCE_DBFS
 from parley.audio.v1 import audio_pb2
 from servicekit.audio import WireDecoder, level_dbfs
 
 STEP_MS = 32.0
+_LEAST_POWER = 10.0 ** (SILENCE_DBFS / 10.0)
 
 
 class PlayedLevels:
@@ -18,22 +22,21 @@ class PlayedLevels:
         self._decoder = WireDecoder(fmt)
         self._step = int(fmt.sample_rate_hz * STEP_MS / 1000.0)
         self._levels = array("f")
-        self._samples = 0
+        # A piece seldom ends with a step.
+        self._begun: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def push(self, payload: bytes) -> None:
         """The next sound that is sent, in the wire's format."""
-        samples = self._decoder.decode(payload)
-        # A piece seldom ends with a step; what begins in it belongs to the step where it begins.
-        for start in range(0, len(samples), self._step):
-            level = level_dbfs(samples[start : start + self._step])
-            index = (self._samples + start) // self._step
-            if index < len(self._levels):
-                self._levels[index] = max(self._levels[index], level)
-            else:
-                self._levels.append(level)
-        self._samples += len(samples)
+        samples = np.concatenate((self._begun, self._decoder.decode(payload)))
+        whole = len(samples) - len(samples) % self._step
+        steps = samples[:whole].reshape(-1, self._step)
+        power = np.einsum("ij,ij->i", steps, steps) / self._step
+        self._levels.extend((10.0 * np.log10(np.maximum(power, _LEAST_POWER))).tolist())
+        self._begun = samples[whole:]
 
     def at(self, position_ms: float) -> float:
         """Level at a position of the playout, in dBFS; silence before its beginning and behind its end."""
         index = int(position_ms // STEP_MS)
+        if index == len(self._levels):
+            return max(SILENCE_DBFS, level_dbfs(self._begun))
         return float(self._levels[index]) if 0 <= index < len(self._levels) else SILENCE_DBFS

@@ -92,6 +92,11 @@ class Playout:
         """Its first sound went out: from here on it is taken to be playing."""
         self._heard_at_ms, self._heard_ms = now_ms, 0.0
 
+    @property
+    def began(self) -> bool:
+        """Whether its first sound went out. Before that a clear may have overtaken all of it, so that none knows it."""
+        return self._heard_at_ms is not None
+
     def level_at(self, now_ms: float) -> float:
         """How loud, in dBFS, what the caller hears of it at a moment is, going by the last report and the clock."""
         if self._heard_at_ms is None:
@@ -114,8 +119,8 @@ class Playout:
             seq += 1
             audio = conv.AgentAudio(playout_id=self.playout_id, seq=seq, payload=payload)
             self.outbox.put(conv.AgentEvent(audio=audio), self.on_first_sent if seq == 1 else None)
-            self._tell_text(position)
             position = self.spoken.cursor
+            self._tell_text(position)
             self.sent_ms = self.spoken.ms(position - self.start_sample)
             if self.sent_ms >= next_mark_ms - 0.01:
                 next_mark_ms += MARK_EVERY_MS
@@ -165,13 +170,13 @@ class Playout:
         )
         self.outbox.put(conv.AgentEvent(playout=playout))
 
-    def _tell_text(self, position: int) -> None:
-        """Send the text of each segment whose sound begins to be sent."""
+    def _tell_text(self, sent: int) -> None:
+        """Send the text of each segment of whose sound some was sent: all up to the sample ``sent`` was."""
         segments = self.spoken.segments
         while self._segments_told < len(segments):
             segment = segments[self._segments_told]
             unpronounced = segment.samples == 0
-            if (unpronounced and not segment.done) or (not unpronounced and segment.start > position):
+            if (unpronounced and not segment.done) or (not unpronounced and segment.start >= sent):
                 return
             self._segments_told += 1
             if unpronounced or segment.end <= self.start_sample:

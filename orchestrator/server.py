@@ -23,6 +23,7 @@ from orchestrator.event_log import EventLogs
 from orchestrator.heard import SegmentText
 from orchestrator.history import History
 from orchestrator.outbox import OutboxFullError
+from orchestrator.preparing import prepare_in_advance
 from orchestrator.prompts import Prompts
 from orchestrator.session import Session, voice_for
 from orchestrator.settings import OrchestratorSettings
@@ -229,7 +230,7 @@ def prompts_for(
             queue.put(segment)
         queue.close()
         spoken = SpokenReply(voice.format)
-        synthesis = Synthesis(tts, voice, telemetry, Context(), ahead_ms=_WHOLE_PROMPT_MS, attempts=attempts)
+        synthesis = Synthesis(tts, voice, telemetry, Context(), ahead_ms=_WHOLE_PROMPT_MS, attempts=attempts, keep=True)
         await synthesis.run(queue, spoken)
         spoken.close()
         return spoken
@@ -279,8 +280,13 @@ async def serve(process: Process[OrchestratorSettings]) -> None:
         try:
             server.set_serving()
             process.report_ready(grpc=address)
-            await process.stopping.wait()
-            await server.drain(slots=slots, go_away=servicer.go_away)
+            preparing = asyncio.create_task(prepare_in_advance(services, slots), name="prompts")
+            try:
+                await process.stopping.wait()
+                await server.drain(slots=slots, go_away=servicer.go_away)
+            finally:
+                preparing.cancel()
+                await asyncio.gather(preparing, return_exceptions=True)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

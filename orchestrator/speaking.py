@@ -74,6 +74,8 @@ class Speaking:
         """The turn that the present or last playout belongs to."""
         self._last: Playout | None = None
         """The playout that sounds or sounded last: a tail continues it, late reports concern it."""
+        self._continued: list[Playout] = []
+        """The playouts that it continues: a report of one may come when the tail has begun."""
 
     # ---------------------------------------------------------------------------------------------------- candidates
 
@@ -214,7 +216,7 @@ class Speaking:
             self._call.post(PlayoutFinished(self._call.now_ms(), playout_id, failed=True))
             return
         playout = self._playout(playout_id, before.kind, before.spoken, record, before.candidate_id)
-        if before.announced:
+        if before.began:
             playout.kind = conv.PLAYOUT_KIND_RESUMED_TAIL
             playout.continues = continues
             playout.start_sample, playout.text_offset = before.spoken.resume_point()
@@ -222,7 +224,10 @@ class Speaking:
             # Nothing of it was sent: it is what it was, under another number.
             playout.continues, playout.start_sample = before.continues, before.start_sample
             playout.text_offset = before.text_offset
+        playout.spoken.go_back(playout.start_sample)
+        continued = [*self._continued, before]
         self._play(playout)
+        self._continued = continued
 
     def clear(self, through_playout_id: int) -> bool:
         """Silence this playout and lower ones; True when something of it had been sent."""
@@ -237,11 +242,13 @@ class Speaking:
 
     def report(self, playback: conv.Playback) -> None:
         """Take up what the gateway says of a playout's progress."""
-        last = self._last
+        last, position_ms = self._last, ms_of(playback.position)
+        for playout in self._continued:
+            if playout.playout_id == playback.playout_id:
+                playout.report(position_ms)
         if last is None or last.playout_id != playback.playout_id:
             return
         call = self._call
-        position_ms = ms_of(playback.position)
         last.report(position_ms, call.now_ms())
         heard = last.spoken.heard_length
         said, coming = _said(last.spoken, heard), last.spoken.written[heard : heard + _COMING_CHARACTERS]
@@ -309,7 +316,7 @@ class Speaking:
 
     def _play(self, playout: Playout) -> None:
         self._stop()
-        self._last = playout
+        self._last, self._continued = playout, []
         task = self._call.spawn(self._run(playout), f"playout {playout.playout_id}")
         self._playing = _Playing(playout, task)
 

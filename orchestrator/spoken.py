@@ -132,12 +132,17 @@ class SpokenReply:
         self._consumed.set()
         return payload
 
+    def go_back(self, sample: int) -> None:
+        """The next playout begins at this sample."""
+        self.cursor = sample
+
     def played(self, sample: int) -> None:
         """The caller has heard everything up to ``sample``; what lies well before the word being said is forgotten."""
         if sample <= self.heard:
             return
         self.heard = min(sample, self.samples)
-        keep = min(self.resume_point()[0], self.heard) - self._forgotten
+        # A tail may have been begun before a late report said that some of it had been heard already.
+        keep = min(self.resume_point()[0], self.heard, self.cursor) - self._forgotten
         # In pieces of some size: each cut moves all that is kept.
         if keep * self._width > 65_536:
             del self._audio[: keep * self._width]

@@ -90,6 +90,8 @@ class Synthesis:
     retry_pause_s: float = 0.2
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     """Of the RPC's span."""
+    keep: bool = False
+    """Whether it is fixed wording, whose sound the service may keep for good."""
     on_first_audio: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     _sent: list[SegmentText] = field(default_factory=list)
@@ -259,6 +261,7 @@ class Synthesis:
             speed=self.voice.speed,
             format=self.voice.format,
             alignments=True,
+            keep=self.keep,
         )
         try:
             await call.write(tts_pb2.SynthesizeRequest(config=config))

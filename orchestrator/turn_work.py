@@ -6,6 +6,7 @@ from orchestrator import engine as turn
 from orchestrator.call_context import CallContext
 from orchestrator.checkpoint import CallMemory, dump
 from orchestrator.engine import Action, Ids, Outcome, Prompt, TurnState
+from orchestrator.history import Exchange
 from orchestrator.listening import Listening
 from orchestrator.playout import duration_of, ms_of
 from orchestrator.speaking import Speaking
@@ -256,7 +257,7 @@ class TurnWork:
         history = self._call.history
         exchange = history.find(action.turn_id)
         if exchange is not None and action.outcome is not Outcome.DISCARDED:
-            history.ended(exchange, interrupted=action.outcome is Outcome.INTERRUPTED)
+            history.ended(exchange, interrupted=_is_cut(exchange, action.outcome))
         if action.outcome is Outcome.COMPLETED:
             self._call.tools.heard(action.candidate_id, self._speaking.playout_of(action.candidate_id))
         else:
@@ -269,3 +270,10 @@ class TurnWork:
     def _hang_up(self, reason: conv.EndReason.ValueType, after_playout_id: int) -> None:
         self.hanging_up = reason
         self._call.tools.hang_up(reason, after_playout_id)
+
+
+def _is_cut(exchange: Exchange, outcome: Outcome | None) -> bool:
+    """Whether a turn that ended so was not heard to its end; one in which a part failed may have been, or not."""
+    if outcome is not Outcome.ERROR or exchange.spoken is None:
+        return outcome is Outcome.INTERRUPTED
+    return exchange.spoken.heard_text != exchange.spoken.written.strip()

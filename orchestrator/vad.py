@@ -25,6 +25,11 @@ WINDOW_SAMPLES = 512
 # hold nothing but silence: on a quiet line that is most of a call, and most of what this process computes.
 NEAR_SILENCE_DBFS = -60.0
 _QUIET_WINDOWS_JUDGED = 8
+# After seconds of a line's noise the model hardly hears the next word: its probability takes 200 to 400 ms to rise, and
+# now and then a whole "please" is lost. So it is made to forget, every two seconds, what was certainly no speech
+# (docs/decisions/0022-forgetful-detector.md). What it is spared, below, does not tire it.
+_FORGOTTEN_AFTER_WINDOWS = 63
+_NO_SPEECH = 0.1
 
 
 class SpeechModel(Protocol):
@@ -91,6 +96,7 @@ class VoiceActivity:
         self._taken = 0
         self._windows = 0
         self._quiet_run = 0
+        self._speechless_run = 0
         self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
 
     @property
@@ -117,7 +123,12 @@ class VoiceActivity:
         self._quiet_run = self._quiet_run + 1 if level < NEAR_SILENCE_DBFS else 0
         if self._quiet_run > _QUIET_WINDOWS_JUDGED:
             return 0.0
-        return self._model.process(memoryview(window.data))
+        probability = self._model.process(memoryview(window.data))
+        self._speechless_run = self._speechless_run + 1 if probability < _NO_SPEECH else 0
+        if self._speechless_run >= _FORGOTTEN_AFTER_WINDOWS:
+            self._speechless_run = 0
+            self._model.reset()
+        return probability
 
 
 @contextmanager

@@ -66,8 +66,9 @@ class LineBuffer:
 
     def push_mark(self, mark: Mark, now: float) -> str:
         """This mark is to be sent to the line, under the name returned."""
-        # The generation tells an echo of this mark from one that an emptied buffer gives back under its old name.
-        mark.name = f"{mark.mark}.{self._generation}"
+        # The playout is for whoever reads the line's log. The generation tells an echo of this mark from one that an
+        # emptied buffer gives back under its old name.
+        mark.name = f"{mark.playout_id}.{mark.mark}.{self._generation}"
         mark.due_at = max(now, self.ends_at)
         self._items.append(mark)
         self._by_name[mark.name] = mark

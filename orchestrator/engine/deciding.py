@@ -52,16 +52,16 @@ class Deciding:
     def next_deadline(self) -> float | None:
         """When ``consider`` has something to do though nothing happens, monotonic ms; None for never."""
         caller = self._caller
-        settings, utterance = caller.settings.endpointing, caller.utterance
+        utterance = caller.utterance
         if utterance is None:
-            return caller.digit_at_ms + settings.digits_pause_ms if caller.digits else None
+            return caller.digit_at_ms + caller.settings.endpointing.digits_pause_ms if caller.digits else None
         if utterance.ended_ms is None:
             return None
         if caller.holding_for_hint:
             return caller.clock.stalled_at_ms
         due = caller.clock.deadline(utterance.ended_ms, caller.wait_for(utterance).ms)
         if not utterance.finalize_valid and not utterance.failed:
-            due = min(due, caller.clock.deadline(utterance.ended_ms, settings.finalize_after_ms))
+            due = min(due, caller.clock.deadline(utterance.ended_ms, self._ask_after_ms))
         return due
 
     def consider(self, now_ms: float) -> None:
@@ -95,12 +95,19 @@ class Deciding:
             if silence_ms >= caller.wait_for(utterance).ms:
                 self._recognition_failed(utterance, now_ms)
             return
-        if not utterance.finalize_valid and silence_ms >= settings.finalize_after_ms:
+        if not utterance.finalize_valid and silence_ms >= self._ask_after_ms:
             self._finalize(utterance)
         if silence_ms >= caller.wait_for(utterance).ms:
             self._decide(utterance, now_ms)
         else:
             self._consider_speculation(utterance, now_ms)
+
+    @property
+    def _ask_after_ms(self) -> float:
+        """Silence after which the transcript is asked for: sooner while the agent holds its breath for it."""
+        settings, agent = self._caller.settings, self._answering.agent
+        usual_ms = settings.endpointing.finalize_after_ms
+        return min(usual_ms, settings.barge_in.ask_after_ms) if agent is not None and agent.paused else usual_ms
 
     def _finalize_early(self, utterance: Utterance) -> None:
         """Ask for the transcript while the detector still lingers behind speech that has faded; void if it goes on."""
@@ -108,8 +115,9 @@ class Deciding:
         if fading_ms < WINDOW_MS:
             utterance.finalize_valid = False
             return
-        wanted = not utterance.finalize_valid and not utterance.failed and self._answering.agent is None
-        if wanted and fading_ms >= self._caller.settings.endpointing.finalize_after_ms:
+        agent = self._answering.agent
+        wanted = not utterance.finalize_valid and not utterance.failed and (agent is None or agent.paused)
+        if wanted and fading_ms >= self._ask_after_ms:
             self._finalize(utterance)
 
     def _finalize(self, utterance: Utterance) -> None:

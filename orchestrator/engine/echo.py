@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from itertools import islice
+from statistics import median
 
 from orchestrator.engine.cues import words_of
 from orchestrator.engine.cues.echo import overlap
@@ -23,14 +24,20 @@ from orchestrator.engine.speech import WINDOW_MS
 # Sound takes 80 to 600 ms from us through a telephone network and back.
 _NEAREST_LAG, _FARTHEST_LAG = 2, 19
 _KEPT_WINDOWS = 160
+# Of a line on which nobody speaks, so much tells how loud it is by itself.
+_QUIET_WINDOWS = 33
 _FAINT_DBFS = -60.0
 # Speech sinks between syllables: it clears the guard when this share of the last windows does.
 _RECENT_WINDOWS = 8
 # After this many windows of our speech without as much echo as was learned, less of it is expected.
 _UNLEARN_WINDOWS = 60
 _UNLEARN_DB = 3.0
+# What comes back louder than this no level tells from a caller.
+_LOUDEST_RETURN_DB = -6.0
 # More words of ours than this are older than what can still come back.
 _PLAYED_WORDS = 16
+# A line that was seen to return nothing needs more words of ours to be doubted: callers say some of them too.
+_DOUBTING_WORDS = 3
 # Of a long transcript the last words tell: an echo goes on for as long as we speak, and a caller may join in.
 _COMPARED_WORDS = 8
 
@@ -47,6 +54,9 @@ class EchoGuard:
         self._cleared: deque[bool] = deque(maxlen=_RECENT_WINDOWS)
         self._stretch = 0
         self._unheard = 0
+        self._quiet: deque[float] = deque(maxlen=_QUIET_WINDOWS)
+        self._unreturned = 0
+        self._proven = False
         self._said: tuple[str, ...] = ()
         self._coming: tuple[str, ...] = ()
         self._said_at_ms = -math.inf
@@ -59,9 +69,24 @@ class EchoGuard:
         if not speaking:
             self._stretch = 0
             self._cleared.clear()
+            self._prove(level_dbfs)
             return
         self._stretch += 1
+        self._unreturned = 0
         self._cleared.append(level_dbfs > self._expected() + self._settings.margin_db)
+
+    def _prove(self, level_dbfs: float) -> None:
+        """Count how long we have been heard in one go without anything rising above the line's own noise.
+
+        The gaps between the words of an echo prove nothing.
+        """
+        if not self.audible:
+            self._quiet.append(level_dbfs)
+        elif not self._quiet or level_dbfs > median(self._quiet) + self._settings.margin_db:
+            self._unreturned = 0
+        else:
+            self._unreturned += 1
+            self._proven = self._proven or self._unreturned * WINDOW_MS >= self._settings.unproven_ms
 
     def playing(self, said: str, coming: str, now_ms: float) -> None:
         """``said`` has just been heard of what we say; ``coming`` follows in the next moments.
@@ -90,6 +115,8 @@ class EchoGuard:
         within_ms = self._settings.words_within_ms
         if not words or not self._settings.enabled or self._said_at_ms < began_at_ms - within_ms:
             return False
+        if not self.unproven and len(words) < _DOUBTING_WORDS:
+            return False
         return overlap(words, self._said + self._coming) >= self._settings.words_share
 
     @property
@@ -98,6 +125,13 @@ class EchoGuard:
         return max(islice(self._played, max(0, len(self._played) - _FARTHEST_LAG), None), default=SILENCE_DBFS) > (
             _FAINT_DBFS
         )
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the agent has not yet been heard for long enough to say that this line returns nothing."""
+        if not self._settings.enabled:
+            return False
+        return self.return_db is not None or not self._proven
 
     @property
     def follows(self) -> bool:
@@ -119,8 +153,9 @@ class EchoGuard:
     def learn(self, windows: int) -> None:
         """The last ``windows`` windows held echo: remember how loud it was."""
         heard = self.return_over(windows)
-        if heard is None:
+        if heard is None or heard > _LOUDEST_RETURN_DB:
             return
+        self._proven = False
         self.return_db = heard if self.return_db is None else max(heard, (self.return_db + heard) / 2)
         self._unheard = 0
 

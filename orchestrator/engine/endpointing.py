@@ -150,7 +150,10 @@ class Patience:
                 rule = EndpointRule.UNFINISHED
             waits = {EndpointRule.UNFINISHED: entity.unfinished_ms, EndpointRule.CAP: entity.cap_ms}
             return Wait(max(waits.get(rule, entity.complete_ms), self._usual_ms(rule)), rule)
-        return Wait(self._usual_ms(rule), rule)
+        usual_ms = self._usual_ms(rule)
+        if rule is EndpointRule.COMPLETE and utterance.reply_heard_ms > 0 and _is_a_first_word(utterance.text, cues):
+            return Wait(max(settings.one_word_ms, usual_ms), rule)
+        return Wait(usual_ms, rule)
 
     def _rule(self, utterance: Utterance, cues: Cues) -> EndpointRule:
         if utterance.settled:
@@ -227,3 +230,8 @@ class MediaClock:
         """When, on the monotonic clock, that much silence will have passed if no further window comes."""
         missing = max(0.0, silence_ms - (self.media_ms - ended_ms))
         return self.at_ms + (missing if missing <= _NEXT_WINDOW_MS else max(missing, _STALL_MS))
+
+
+def _is_a_first_word(text: str, cues: Cues) -> bool:
+    """Whether somebody who spoke over the agent has said "stop", or the "all" of "all right", and nothing else yet."""
+    return cues.begins_backchannel(text) or (len(words_of(text)) == 1 and cues.interrupts(text))

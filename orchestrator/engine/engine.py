@@ -182,7 +182,9 @@ class TurnEngine:
         if self._answering.agent is not None:
             since_ms = self._now - caller.began_at_ms
             caller.utterance.reply_heard_ms = max(0.0, self._answering.agent.total_heard_ms - since_ms)
-        pre_roll_ms = gate.began_ms - self._settings.speech.pre_roll_ms
+        # What sounded before may be a first word that the detector missed; while we are heard, it may be our own.
+        began_ms = gate.began_ms if caller.guard.audible else gate.sound_began_ms
+        pre_roll_ms = began_ms - self._settings.speech.pre_roll_ms
         # What was answered already is not to be understood twice.
         self._out.append(BeginUtterance(turn_id, max(0.0, min(max(pre_roll_ms, caller.answered_ms), gate.began_ms))))
         self._out.append(self._turns.begin(turn_id))

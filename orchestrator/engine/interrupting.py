@@ -65,11 +65,33 @@ class Interrupting:
         return self._resume_at(utterance, agent, agent.paused_at_ms)
 
     def _resume_at(self, utterance: Utterance, agent: AgentSpeech, paused_at_ms: float) -> float:
-        caller = self._caller
-        latest = paused_at_ms + self._settings.confirm_within_ms
-        if utterance.ended_ms is None or caller.holding_for_hint:
+        """When the agent goes on unless something more is known by then, monotonic ms."""
+        caller, settings = self._caller, self._settings
+        if utterance.echoed and self._is_faint(utterance):
+            return paused_at_ms
+        wordless = not utterance.text.strip()
+        latest = paused_at_ms + settings.confirm_within_ms
+        if utterance.ended_ms is None:
+            # Nobody talks over a caller who is speaking, whatever it is that they say.
+            undecided = wordless and utterance.partials and not utterance.failed
+            return max(latest, paused_at_ms + settings.wordless_within_ms) if undecided else latest
+        if caller.holding_for_hint:
             return latest
-        return min(latest, caller.clock.deadline(utterance.ended_ms, self._settings.resume_silence_ms))
+        silence_ms = settings.resume_silence_ms
+        if not utterance.settled and not utterance.failed:
+            silence_ms += settings.transcript_grace_ms
+        if caller.cues.begins_backchannel(utterance.text):
+            # "All": its "right" is on the way.
+            return caller.clock.deadline(utterance.ended_ms, caller.settings.endpointing.one_word_ms)
+        if wordless and caller.guard.unproven and self._is_faint(utterance):
+            silence_ms = min(silence_ms, caller.settings.echo.unproven_silence_ms)
+        return min(latest, caller.clock.deadline(utterance.ended_ms, silence_ms))
+
+    def _is_faint(self, utterance: Utterance) -> bool:
+        """Whether what is heard is so much fainter than what we played that the line may have returned it."""
+        guard = self._caller.guard
+        level_db = guard.return_over(int((self._caller.clock.media_ms - utterance.began_ms) / WINDOW_MS))
+        return level_db is not None and level_db <= _FAINT_DB
 
     def _look_for_echo(self, utterance: Utterance) -> None:
         caller, text = self._caller, utterance.text
@@ -79,16 +101,23 @@ class Interrupting:
         utterance.echoed = caller.guard.is_echo(text, caller.began_at_ms)
         if not utterance.echoed:
             self._suspected_db = None
-        if utterance.loud and caller.cues.interrupts(text):
+        if (
+            utterance.loud
+            and caller.cues.interrupts(text)
+            and not (caller.guard.unproven and self._is_faint(utterance))
+        ):
             utterance.echoed = False  # "no" may well be a word of ours, and is one of theirs
         if utterance.echoed and not utterance.taught and len(words_of(text)) >= _PROVING_WORDS:
             utterance.taught = True
             caller.guard.learn(int((caller.clock.media_ms - utterance.began_ms) / WINDOW_MS))
 
     def _suspect_echo(self, utterance: Utterance) -> None:
-        """Something faint fell silent without a word soon after the agent did; the second time it counts as an echo."""
+        """Something faint, without a word but ours, made the agent pause; the second time it counts as an echo.
+
+        Of an agent that pauses at each word of its echo no two words are ever heard together.
+        """
         caller = self._caller
-        if utterance.ended_ms is None or (utterance.text.strip() and not utterance.echoed):
+        if not utterance.echoed and (utterance.ended_ms is None or utterance.text.strip()):
             return
         windows = int((caller.clock.media_ms - caller.gate.began_ms) / WINDOW_MS)
         level_db = caller.guard.return_over(windows)
@@ -105,7 +134,7 @@ class Interrupting:
         if gate.run_windows >= settings.duck_windows and self.can_duck and guard.cleared(settings.duck_windows):
             self._answering.duck(-settings.duck_db)
         # One stretch of speech pauses the agent once: after a resume, only words or length can stop it again.
-        if gate.run_windows < settings.pause_windows or self._paused_run_ms == gate.began_ms:
+        if gate.sounding_windows < settings.pause_windows or self._paused_run_ms == gate.began_ms:
             return
         if guard.cleared(settings.pause_windows) or self._is_doubtful(utterance):
             utterance.loud = True

@@ -49,8 +49,11 @@ class EndpointingSettings(SettingsModel):
     """How long a silence must be before the turn is the agent's."""
 
     # A recogniser that takes 80 ms is then done 40 ms before the commit, so that the early reply has begun by then.
-    finalize_after_ms: float = Field(default=100, ge=0)
+    # Three windows of the detector, no more: while it lingers behind speech that has faded, 100 would mean four.
+    finalize_after_ms: float = Field(default=96, ge=0)
     complete_ms: float = Field(default=220, ge=0)
+    # "Stop" over the agent is mostly followed by more, "all" by "right"; it is silent by then: no hurry.
+    one_word_ms: float = Field(default=400, ge=0)
     late_ms: float = Field(default=700, ge=0)
     # A pause of 1200 ms and what it takes to notice that the caller goes on.
     unfinished_ms: float = Field(default=1300, ge=0)
@@ -83,8 +86,14 @@ class BargeInSettings(SettingsModel):
     duck_db: float = Field(default=12, ge=0, le=60)
     confirm_speech_ms: float = Field(default=700, ge=0)
     confirm_within_ms: float = Field(default=900, ge=0)
-    # After so much silence without a word that asks for the floor the agent goes on.
+    # Speech of which a recogniser with partials makes no word for so long interrupts all the same: the longest word,
+    # and what a recogniser needs to tell it. A hum of assent is over by then.
+    wordless_within_ms: float = Field(default=1400, ge=0)
+    # After so much silence without a word that asks for the floor the agent goes on ...
     resume_silence_ms: float = Field(default=150, ge=0)
+    # ... but waits so much longer for a transcript that is on its way, asked for after `ask_after_ms` of it.
+    transcript_grace_ms: float = Field(default=200, ge=0)
+    ask_after_ms: float = Field(default=64, ge=0)
 
     @property
     def pause_windows(self) -> int:
@@ -109,6 +118,10 @@ class EchoSettings(SettingsModel):
     words_within_ms: float = Field(default=3000, ge=500, le=20_000)
     # Speech below the guard that lasts this long, and whose loudness does not follow ours, is the caller's.
     doubtful_ms: float = Field(default=1200, ge=200)
+    # Until the agent has been heard for so long without an echo, a faint sound without a word may be one: the agent
+    # goes on as soon as it is over.
+    unproven_ms: float = Field(default=1500, ge=0)
+    unproven_silence_ms: float = Field(default=64, ge=0)
     # Loudness is compared over at least this long: over less, most true interruptions look like echo.
     correlate_ms: float = Field(default=800, ge=800, le=4000)
     correlation: float = Field(default=0.6, gt=0, lt=1)

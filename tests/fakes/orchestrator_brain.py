@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 
 from orchestrator.brain import BrainError, BrainEvent, BrainRequest, Finished, TextDelta, ToolCall
 
-Script = Sequence[str | ToolCall | BrainError | asyncio.Event]
+Script = Sequence[str | float | ToolCall | BrainError | asyncio.Event]
+
+
+@dataclass(slots=True)
+class AskedOfBrain:
+    """One request, on the loop's clock."""
+
+    turn_id: int
+    began_s: float
+    ended_s: float = math.inf
 
 
 class FakeBrain:
     """Answers the n-th request with the n-th script, the last one again for all that follow.
 
-    A script's strings are deltas; an event is waited for; a `BrainError` is raised. ``closed`` counts requests that
-    ended before their script did. The stream stays open behind the last word until ``lingers`` is set, if given.
+    A script's strings are deltas; an event is waited for, and so many seconds; a `BrainError` is raised. ``closed``
+    counts requests that ended before their script did. The stream stays open behind the last word until ``lingers`` is
+    set, if given.
     """
 
     def __init__(self, *scripts: Script, speculation_safe: bool = False, lingers: asyncio.Event | None = None) -> None:
         self.scripts = scripts or (("It is noon.",),)
         self.requests: list[BrainRequest] = []
+        self.asked_when: list[AskedOfBrain] = []
         self.closed = 0
         self.warmed = 0
         self.live = 0
@@ -49,6 +62,9 @@ class FakeBrain:
         """Play the script."""
         script = self.scripts[min(len(self.requests), len(self.scripts) - 1)]
         self.requests.append(request)
+        loop = asyncio.get_running_loop()
+        asked = AskedOfBrain(request.turn_id, loop.time())
+        self.asked_when.append(asked)
         self.live += 1
         self.asked.set()
         done = False
@@ -56,6 +72,8 @@ class FakeBrain:
             for step in script:
                 if isinstance(step, asyncio.Event):
                     await step.wait()
+                elif isinstance(step, float):
+                    await asyncio.sleep(step)
                 elif isinstance(step, BrainError):
                     raise step
                 else:
@@ -66,5 +84,6 @@ class FakeBrain:
                 await self._lingers.wait()
         finally:
             self.live -= 1
+            asked.ended_s = loop.time()
             if not done:
                 self.closed += 1

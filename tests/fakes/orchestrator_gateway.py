@@ -15,6 +15,7 @@ from orchestrator.brain import Brain
 from orchestrator.call_context import Services
 from orchestrator.server import SERVICE, ConversationServicer, prompts_for
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.speech_load import SpeechLoad
 from orchestrator.turn_record import TurnMetrics
 from orchestrator.vad import SpeechModels
 from parley.conversation.v1 import conversation_pb2 as conv
@@ -157,6 +158,11 @@ class FakeGateway:
             self._media_ms += FRAME_MS
             await self.send(conv.CallEvent(audio=audio))
 
+    async def send_sound(self, sound: bytes) -> None:
+        """Send this sound of the caller's, μ-law at 8 kHz, all at once."""
+        for at in range(0, len(sound), len(SILENCE)):
+            await self.say(FRAME_MS, sound[at : at + len(SILENCE)])
+
     async def be_silent(self, ms: float) -> None:
         """Send so much silence, all at once."""
         await self.say(ms, SILENCE)
@@ -255,6 +261,7 @@ class Conversations:
     slots: Slots
     server: GrpcServer
     servicer: ConversationServicer
+    services: Services
     stub: conv_grpc.ConversationAsyncStub
 
     @asynccontextmanager
@@ -276,8 +283,13 @@ async def conversations(
     settings: OrchestratorSettings | None = None,
     telemetry: Telemetry | None = None,
     fallback: Brain | None = None,
+    *,
+    watches_load: bool = False,
 ) -> AsyncIterator[Conversations]:
-    """A Conversation server on a free port, with real channels to fake services."""
+    """A Conversation server on a free port, with real channels to fake services.
+
+    With ``watches_load`` it knows how busy they are before the first call.
+    """
     settings = settings or OrchestratorSettings(max_calls=4)
     telemetry = telemetry or Telemetry.start("parley-orchestrator", TelemetrySettings())
     tts = tts or FakeTts()
@@ -295,15 +307,20 @@ async def conversations(
         open_channel(f"127.0.0.1:{stt_port}") as stt_channel,
         open_channel(f"127.0.0.1:{tts_port}") as tts_channel,
     ):
-        tts_stub = tts_pb2_grpc.TextToSpeechStub(tts_channel)
+        stt_stub, tts_stub = stt_pb2_grpc.SpeechToTextStub(stt_channel), tts_pb2_grpc.TextToSpeechStub(tts_channel)
+        load = SpeechLoad(stt_stub, tts_stub) if watches_load else None
+        watching = asyncio.create_task(load.run()) if load is not None else None
+        if load is not None:
+            await anext(load.shares())
         services = Services(
             settings=settings,
             telemetry=telemetry,
             metrics=TurnMetrics(telemetry),
             brain=brain,
             fallback=fallback,
-            stt=stt_pb2_grpc.SpeechToTextStub(stt_channel),
+            stt=stt_stub,
             tts=tts_stub,
+            load=load,
             prompts=prompts_for(tts_stub, telemetry, settings.tts.attempts),
         )
         servicer = ConversationServicer(services, server, slots, FakeSpeechModels(settings.max_calls))
@@ -312,8 +329,11 @@ async def conversations(
         server.set_serving()
         async with open_channel(address) as channel:
             try:
-                yield Conversations(stt, tts, slots, server, servicer, conv_grpc.ConversationStub(channel))
+                yield Conversations(stt, tts, slots, server, servicer, services, conv_grpc.ConversationStub(channel))
             finally:
+                if watching is not None:
+                    watching.cancel()
+                    await asyncio.gather(watching, return_exceptions=True)
                 await services.prompts.close()
                 await server.drain(slots=slots)
                 await stt_server.stop(None)

@@ -27,6 +27,7 @@ class SpokenRpc:
     """One RPC as the server saw it."""
 
     texts: dict[int, str] = field(default_factory=dict)
+    keep: bool = False
     finished: bool = False
     cancelled: bool = False
     ended: bool = False
@@ -58,6 +59,8 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
         self.payloads: Callable[[bytes], Sequence[bytes]] = lambda sound: (sound,)
         self.answers_in: audio_pb2.AudioFormat | None = None
         self.aligns = True
+        self.aligns_first = False
+        """Whether a segment's words are aligned before its sound comes, as they are where it will be cut."""
         self._ended = asyncio.Condition()
         self.ends_early: list[grpc.StatusCode] = []
         """Status with which the next RPCs end behind their first whole segment."""
@@ -115,6 +118,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
         while (request := await context.read()) is not grpc.aio.EOF:
             kind = order.client(request)
             if kind == "config":
+                rpc.keep = request.config.keep
                 fmt = self.answers_in or request.config.format
                 ready = tts_pb2.Ready(format=fmt, voice="fake", engine="fake")
                 await context.write(tts_pb2.SynthesizeResponse(ready=ready))
@@ -151,7 +155,8 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
             )
             for word in re.finditer(r"\S+", text)
         ]
-        if left is not None and self.aligns:
+        first = self.aligns_first or left is not None
+        if first and self.aligns:
             # A test that cuts the sound wants to know what was heard of it.
             await context.write(tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges)))
         for payload in self.payloads(sound_of(text)):
@@ -163,7 +168,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServicer):
                 left -= len(sent)
                 if left <= 0:
                     await abort(context, grpc.StatusCode.UNAVAILABLE, Reason.ENGINE_FAILED, "the engine died")
-        if left is None and self.aligns:
+        if not first and self.aligns:
             await context.write(tts_pb2.SynthesizeResponse(alignment=tts_pb2.Alignment(segment=segment, ranges=ranges)))
         done = tts_pb2.SegmentDone(segment=segment, samples=len(text) * samples)
         await context.write(tts_pb2.SynthesizeResponse(segment_done=done))

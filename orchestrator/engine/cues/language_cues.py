@@ -73,14 +73,22 @@ class Cues:
 
     def is_backchannel(self, text: str) -> bool:
         """Whether the text, which may be empty, consists of signs of listening and nothing else."""
+        words, heard = self._listening(text)
+        return heard == len(words)
+
+    def begins_backchannel(self, text: str) -> bool:
+        """Whether the text may become nothing but signs of listening when another word follows: "of", course."""
+        words, heard = self._listening(text)
+        rest = words[heard:]
+        return any(len(phrase) > len(rest) > 0 and phrase[: len(rest)] == rest for phrase in self.backchannels.phrases)
+
+    def _listening(self, text: str) -> tuple[tuple[str, ...], int]:
+        """The words of a text, and how many at its beginning are signs of listening."""
         words = words_of(_DRAWN_OUT.sub(r"\1\1", text))
         position = 0
-        while position < len(words):
-            length = self.backchannels.at(words, position)
-            if length == 0:
-                return False
+        while position < len(words) and (length := self.backchannels.at(words, position)):
             position += length
-        return True
+        return words, position
 
     def interrupts(self, text: str) -> bool:
         """Whether the text begins, but for signs of listening, with a phrase that takes the floor.

@@ -208,8 +208,8 @@ def test_unknown_and_repeated_echoes_are_ignored() -> None:
     say(playout, 1, 10, mark=1)
     playout.echo("nonsense", 0.0)
     line.run(1.0)
-    playout.echo("1.1", 1.0)
-    playout.echo("1.1", 1.0)
+    playout.echo("1.1.1", 1.0)
+    playout.echo("1.1.1", 1.0)
     line.run(2.0)
     assert len(line.reports) == 1
     assert playout.counts.echoes_ignored == 3

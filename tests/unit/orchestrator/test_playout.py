@@ -180,9 +180,19 @@ async def test_a_gateway_that_does_not_read_is_given_up() -> None:
 
 def test_what_was_heard_long_ago_is_forgotten() -> None:
     reply = reply_of(60_000)
+    reply.read(0, reply.samples)
     reply.played(480_000)
     assert reply.resume_point()[0] == reply.samples
     assert len(reply._audio) < 10_000
+
+
+def test_what_a_tail_is_about_to_say_again_is_not_forgotten_when_it_turns_out_to_have_been_heard() -> None:
+    reply = reply_of(60_000)
+    whole = reply.read(0, reply.samples)
+    reply.played(80_000)
+    reply.go_back(80_000)
+    reply.played(reply.samples)
+    assert reply.read(80_000, reply.samples) == whole[80_000:]
 
 
 def test_durations_keep_their_fractions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,7 @@ from parley.audio.v1 import audio_pb2
 from servicekit.audio import MULAW_8K, WireDecoder, bytes_per_sample, describe, encode_mulaw, pcm, resample, to_int16
 from tests.asyncs import async_test
 from tests.fakes.orchestrator_gateway import FakeSpeechModel
+from toolbox.bench.turn_taking.corpus import CaseKind, Half, line_noise, make_call, slots
 from tts_service import espeak_speech
 
 FRAME_BYTES = 160
@@ -78,6 +80,25 @@ def test_the_model_is_spared_a_line_that_stays_silent() -> None:
 
     assert list(stretches(b"\xff" * 80_000, CountingModel())) == []
     assert judged < 20
+
+
+def test_the_first_word_after_long_noise_is_heard_as_soon_as_after_little() -> None:
+    late_ms = []
+    for members in slots({CaseKind.INTERRUPTION: 48}, Half.TUNING, seed=1):
+        call = make_call(members, Half.TUNING, seed=1)
+        noise = encode_mulaw(to_int16(np.resize(line_noise(call.speaker, call.seed), 12 * 8000)))
+        for case in call.cases:
+            assert case.take is not None
+            # A call: what was asked, twelve seconds of the line's noise while the agent talks, the interruption.
+            before = (b"" if case.opening is None else case.opening.mulaw) + noise
+            line = before + case.take.mulaw
+            spoken_ms = len(before) / 8 + case.take.speech_start_ms
+            heard_ms = (
+                begins for begins, ends in stretches(line + noise[:8000], SileroVAD(RATE_HZ)) if ends > spoken_ms
+            )
+            late_ms.append(next(heard_ms, math.inf) - spoken_ms)
+    # A model that is left alone with the noise is late for every fourth of them, by half a second and more for some.
+    assert sum(late > 160 for late in late_ms) <= 3
 
 
 def test_lost_sound_moves_media_time_on() -> None:

@@ -27,9 +27,10 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def _root_restored() -> Iterator[None]:
+def _logging_restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    configured, options = structlog.is_configured(), structlog.get_config()
     yield
     for handler in root.handlers:
         if isinstance(handler, LineSink):
@@ -37,6 +38,9 @@ def _root_restored() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
     logging.captureWarnings(False)
     structlog.reset_defaults()
+    if configured:
+        # Loggers that modules took before these tests go on as they were.
+        structlog.configure(**options)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

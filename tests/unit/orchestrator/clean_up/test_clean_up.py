@@ -24,7 +24,7 @@ from orchestrator.vad import VoiceActivity
 from parley.audio.v1 import audio_pb2
 from servicekit.audio import MULAW_8K, WireDecoder, WireEncoder, bytes_per_sample, pcm, resample
 from servicekit.startup import StartupError
-from tests.unit.orchestrator.clean_up.noises import RATE_HZ, Samples, amid, babble, car, kitchen, voice
+from toolbox.bench.clean_up.places import RATE_HZ, Samples, amid, babble, car, kitchen, voice
 
 SENTENCE = "what is twenty one plus thirty four"
 LEAD_S = 2.0

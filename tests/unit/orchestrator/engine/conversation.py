@@ -100,6 +100,10 @@ class VirtualCall:
         """Nothing sounds any more, but the model still takes it for speech."""
         self._windows(ms, 0.6, QUIET_DBFS)
 
+    def unnoticed(self, ms: float) -> None:
+        """The caller speaks, and the model does not take it for speech."""
+        self._windows(ms, 0.3, LOUD_DBFS)
+
     def _windows(self, ms: float, probability: float, level_dbfs: float) -> None:
         for _ in range(round(ms / WINDOW_MS)):
             if self._at_once:

@@ -11,6 +11,7 @@ from orchestrator.engine import (
     DiscardReply,
     Duck,
     EngineSettings,
+    Finalize,
     Outcome,
     Pause,
     PlayoutFinished,
@@ -64,8 +65,12 @@ def test_length_decides_where_no_word_comes_in_time() -> None:
     call = talking(hears=None)
     call.speech(320)
     call.partial("")
-    call.speech(800)
+    call.speech(1184)
+    assert call.outcomes() == {}
+    assert call.all_of(ResumeTail) == [], "nobody talks over a caller who is speaking"
+    call.speech(64)
     assert call.outcomes() == {1: Outcome.INTERRUPTED}
+    assert call.now_ms - call.when(Pause) == pytest.approx(1400, abs=64)
 
 
 def test_many_short_sounds_are_no_long_one() -> None:
@@ -108,12 +113,37 @@ def test_700_ms_of_speech_are_an_interruption_whatever_was_understood() -> None:
 
 
 def test_150_ms_of_silence_without_a_word_let_the_agent_go_on() -> None:
-    call = talking(hears=None)
+    call = talking(hears="")
     call.speech(320)
     ended = call.now_ms
     call.silence(1200)
     assert call.when(ResumeTail) - ended == pytest.approx(150)
     assert call.all_of(ResumeTail) == [ResumeTail(2, 1, 1)]
+
+
+def test_the_transcript_is_asked_for_sooner_while_the_agent_holds_its_breath() -> None:
+    call = talking(hears="")
+    call.speech(320)
+    ended = call.now_ms
+    call.silence(320)
+    assert call.when(Finalize) - ended == pytest.approx(64)
+
+
+def test_the_agent_waits_for_a_transcript_that_is_on_its_way() -> None:
+    call = talking(hears="london please")
+    call.stt_ms = 180.0
+    call.speech(320)
+    call.silence(480)
+    assert call.all_of(ResumeTail) == []
+    assert call.outcomes() == {1: Outcome.INTERRUPTED}
+
+
+def test_a_transcript_that_does_not_come_holds_the_agent_for_200_ms_more() -> None:
+    call = talking(hears=None)
+    call.speech(320)
+    ended = call.now_ms
+    call.silence(1200)
+    assert call.when(ResumeTail) - ended == pytest.approx(350)
 
 
 def test_a_word_understood_after_the_agent_went_on_still_interrupts() -> None:
@@ -147,10 +177,24 @@ def test_a_caller_who_heard_less_than_a_second_had_not_finished() -> None:
     assert call.asked()[-1] == "what time is it i mean tomorrow"
 
 
+def test_who_goes_on_before_there_is_a_reply_to_react_to_interrupts_nothing() -> None:
+    call = VirtualCall(hears="please")
+    call.begin()
+    call.ask()
+    call.reply_sounds(96)
+    call.hears = "cancel my order"
+    call.speech(320)
+    call.partial("cancel")
+    call.speech(320)
+    call.silence(320)
+    assert call.outcomes() == {1: Outcome.DISCARDED}
+    assert call.asked()[-1] == "please cancel my order"
+
+
 def test_stop_is_never_joined_to_the_question() -> None:
     call = talking(heard_ms=320, hears="stop")
     call.speech(320)
-    call.silence(320)
+    call.silence(480)
     assert call.outcomes() == {1: Outcome.INTERRUPTED}
     assert call.asked()[-1] == "stop"
 
@@ -240,7 +284,7 @@ def test_two_windows_turn_the_agent_down_and_silence_turns_it_up_again() -> None
 
 
 def test_what_follows_a_pause_is_as_loud_as_before() -> None:
-    call = talking(hears=None, can_duck=True)
+    call = talking(hears="", can_duck=True)
     call.speech(320)
     call.silence(320)
     kinds = [type(a) for _, a in call.done if isinstance(a, Duck | Pause | ResumeTail)]
@@ -264,8 +308,50 @@ def test_the_beginning_of_a_sign_of_listening_is_no_word_yet() -> None:
     assert call.outcomes() == {2: Outcome.DISCARDED}
 
 
+def test_a_whole_word_that_may_become_a_sign_of_listening_waits_for_the_next() -> None:
+    call = talking(hears="of")
+    call.speech(224)
+    call.lingering(96)
+    assert call.outcomes() == {}
+    call.hears = "of course"
+    call.speech(224)
+    call.silence(320)
+    assert call.outcomes() == {2: Outcome.DISCARDED}
+
+
+def test_a_word_that_became_no_sign_of_listening_interrupts() -> None:
+    call = talking(hears="of")
+    call.speech(224)
+    call.silence(384)
+    assert call.outcomes() == {}
+    call.silence(96)
+    assert call.outcomes()[1] is Outcome.INTERRUPTED
+
+
+def test_between_the_words_of_a_sign_of_listening_the_agent_does_not_go_on() -> None:
+    call = talking(hears="all")
+    call.speech(224)
+    call.silence(288)
+    assert call.all_of(ResumeTail) == []
+    call.hears = "all right"
+    call.speech(224)
+    call.silence(320)
+    assert call.outcomes() == {2: Outcome.DISCARDED}
+    assert len(call.all_of(ResumeTail)) == 1
+
+
 def test_a_first_word_that_is_whole_interrupts() -> None:
     call = talking(hears="london")
     call.speech(320)
     call.silence(320)
     assert call.outcomes() == {1: Outcome.INTERRUPTED}
+
+
+@pytest.mark.parametrize(("said", "waited_ms"), [("stop", 400), ("stop please", 220), ("tell me the time", 220)])
+def test_a_mere_stop_over_the_agent_is_given_time_to_become_more(said: str, waited_ms: float) -> None:
+    call = talking(hears=said)
+    call.speech(320)
+    call.partial(said)
+    call.silence(640)
+    commit = call.all_of(CommitReply)[-1]
+    assert call.when(CommitReply) - commit.eos_at_ms == pytest.approx(waited_ms, abs=1)

@@ -41,6 +41,13 @@ def test_what_the_caller_says_is_no_echo(heard: str) -> None:
     assert overlap(words_of(heard), PLAYED) < 0.8
 
 
+def test_small_words_from_all_over_a_long_sentence_are_no_echo() -> None:
+    played = words_of("here is what I have found for you, and it takes a moment to tell. The first part is about the")
+    assert overlap(words_of("that is"), played) < 0.8
+    assert overlap(words_of("it is"), played) < 0.8
+    assert overlap(words_of("the first part is"), played) == 1.0
+
+
 def test_an_echo_in_a_script_without_spaces() -> None:
     played = words_of("ご予約は月曜日の九時でよろしいでしょうか。")
     assert overlap(words_of("月曜日の九時で"), played) == 1.0

@@ -20,13 +20,13 @@ AGENT_DBFS = -20.0
 ECHO_DBFS = -38.0
 
 
-def telling() -> VirtualCall:
+def telling(heard_ms: float = 1600) -> VirtualCall:
     """A call in which the agent tells a story, at a known level."""
     call = VirtualCall()
     call.begin()
     call.ask()
     call.agent_dbfs = AGENT_DBFS
-    call.reply_sounds(1600, STORY[:36], STORY[36:])
+    call.reply_sounds(heard_ms, STORY[:36], STORY[36:])
     return call
 
 
@@ -53,6 +53,85 @@ def test_the_first_echo_pauses_the_agent_and_its_words_let_it_go_on() -> None:
     assert len(call.all_of(Pause)) == len(call.all_of(ResumeTail)) == 1
     assert call.outcomes() == {2: Outcome.DISCARDED}
     assert len(call.asked()) == 1
+
+
+def test_the_agent_goes_on_as_soon_as_faint_words_prove_its_own() -> None:
+    call = telling(960)
+    call.hears = None
+    echo(call, 160)
+    call.agent_dbfs = SILENCE_DBFS
+    echo(call, 160)
+    call.partial("there")
+    assert call.when(ResumeTail) == call.now_ms
+
+
+def test_a_word_of_ours_that_could_interrupt_is_our_echo_where_it_is_faint_and_the_line_unproven() -> None:
+    call = VirtualCall()
+    call.begin()
+    call.ask()
+    call.agent_dbfs = AGENT_DBFS
+    call.reply_sounds(320, "hello", "what can I do for you")
+    call.hears = None
+    echo(call, 160)
+    call.agent_dbfs = SILENCE_DBFS
+    echo(call, 160)
+    call.partial("hello")
+    assert call.outcomes() == {}
+    assert call.when(ResumeTail) == call.now_ms
+
+
+def test_two_words_of_ours_are_the_callers_on_a_line_that_was_seen_to_return_nothing() -> None:
+    call = telling(1920)
+    call.hears = None
+    echo(call, 320)
+    call.partial("there was")
+    assert call.outcomes()[1] is Outcome.INTERRUPTED
+
+
+def test_words_of_ours_said_as_loud_as_ours_wait_for_silence() -> None:
+    call = telling(960)
+    call.hears = None
+    call.speech(320)
+    call.partial("there was")
+    assert call.all_of(ResumeTail) == []
+
+
+def opening_words(heard_ms: float, level_dbfs: float) -> float:
+    """How long after a short sound over it the agent goes on, which had been heard for so long without an echo; ms."""
+    call = VirtualCall()
+    call.begin()
+    call.ask()
+    call.agent_dbfs = AGENT_DBFS
+    call.reply_sounds()
+    call.silence(heard_ms)
+    call.hears = ""
+    call.speech(224, level_dbfs)
+    ended = call.now_ms
+    call.agent_dbfs = SILENCE_DBFS
+    call.silence(640)
+    return call.when(ResumeTail) - ended
+
+
+def test_a_faint_sound_under_the_first_words_may_be_an_echo_and_holds_the_agent_no_longer_than_it_lasts() -> None:
+    assert opening_words(640, ECHO_DBFS) == 64.0
+    assert opening_words(640, -22.0) == 150.0, "too loud for an echo"
+
+
+def test_a_line_that_was_seen_to_return_nothing_is_not_suspected() -> None:
+    assert opening_words(1920, ECHO_DBFS) == 150.0
+
+
+def test_the_gaps_between_the_words_of_an_echo_prove_nothing() -> None:
+    guard = EchoGuard(EchoSettings())
+    for _ in range(40):
+        guard.window(-60.0, SILENCE_DBFS, speaking=False)
+    for _ in range(20):
+        for level in (-60.0, -60.0, -60.0, -45.0):
+            guard.window(level, -20.0, speaking=False)
+    assert guard.unproven
+    for _ in range(50):
+        guard.window(-60.0, -20.0, speaking=False)
+    assert not guard.unproven
 
 
 def test_an_echo_that_is_known_pauses_nothing() -> None:
@@ -169,3 +248,11 @@ def test_an_echo_without_words_is_known_by_the_second_time() -> None:
 
 def test_a_caller_as_loud_as_the_agent_is_never_taken_for_an_echo_without_words() -> None:
     assert len(wordless_echoes(AGENT_DBFS - 3, 4).all_of(Pause)) == 4
+
+
+def test_words_of_ours_from_a_caller_as_loud_as_we_are_teach_no_echo() -> None:
+    call = telling()
+    call.hears = "there was"
+    call.speech(320, -22.0)
+    call.silence(640)
+    assert call.engine._caller.guard.return_db is None

@@ -40,7 +40,7 @@ def test_the_transcript_is_asked_for_before_the_turn_is_decided() -> None:
     call.begin()
     call.ask()
     (commit,) = call.all_of(CommitReply)
-    assert call.when(Finalize) - commit.eos_at_ms == pytest.approx(100, abs=1)
+    assert call.when(Finalize) - commit.eos_at_ms == pytest.approx(96, abs=1)
 
 
 def test_silence_counts_from_the_last_sound_though_the_model_lingers() -> None:
@@ -61,7 +61,7 @@ def test_the_transcript_is_asked_for_while_the_model_lingers() -> None:
     call.speech(960)
     said_until = call.now_ms
     call.lingering(160)
-    assert call.when(Finalize) - said_until == pytest.approx(128)
+    assert call.when(Finalize) - said_until == pytest.approx(96)
     call.silence(320)
     assert len(call.all_of(Finalize)) == 1
     assert call.asked() == ["what time is it"]
@@ -126,6 +126,46 @@ def test_the_utterance_begins_300_ms_before_the_first_speech() -> None:
     assert begin.from_ms == began - 300
 
 
+@pytest.mark.parametrize("gap_ms", [0, 128, 256])
+def test_a_first_word_that_was_no_speech_to_the_model_is_heard_all_the_same(gap_ms: float) -> None:
+    call = VirtualCall()
+    call.begin()
+    call.silence(640)
+    began = call.now_ms
+    call.unnoticed(96)
+    call.speech(WINDOW_MS)
+    call.unnoticed(64)
+    call.silence(gap_ms)
+    call.speech(320)
+    (begin,) = call.all_of(BeginUtterance)
+    assert begin.from_ms == began - 300
+
+
+def test_what_sounded_long_before_is_no_part_of_the_utterance() -> None:
+    call = VirtualCall()
+    call.begin()
+    call.silence(640)
+    call.unnoticed(96)
+    call.silence(320)
+    began = call.now_ms
+    call.speech(320)
+    (begin,) = call.all_of(BeginUtterance)
+    assert begin.from_ms == began - 300
+
+
+def test_while_the_agent_is_heard_what_sounded_before_may_be_its_echo() -> None:
+    call = VirtualCall(agent_dbfs=-20.0)
+    call.begin()
+    call.ask()
+    call.reply_sounds()
+    call.silence(640)
+    call.unnoticed(96)
+    call.silence(128)
+    began = call.now_ms
+    call.speech(320)
+    assert call.all_of(BeginUtterance)[-1].from_ms == began - 300
+
+
 def test_one_loud_window_is_no_speech() -> None:
     call = VirtualCall()
     call.begin()
@@ -168,7 +208,7 @@ def test_a_late_transcript_is_answered_as_soon_as_it_comes() -> None:
     call.begin()
     call.speech(960)
     call.silence(960)
-    assert committed_after(call) == pytest.approx(600, abs=1)
+    assert committed_after(call) == pytest.approx(596, abs=1)
 
 
 def test_a_transcript_that_still_moves_is_waited_for_until_700_ms() -> None:

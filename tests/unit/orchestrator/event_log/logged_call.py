@@ -21,7 +21,9 @@ class LoggedCall(VirtualCall):
         super().__post_init__()
         self.told: list[tuple[Event, list[Action]]] = []
         self._logs = EventLogs(EventLogSettings(folder=str(self.folder), transcripts=self.transcripts))
-        self.log: EventLog = self._logs.open("call-1", self.settings, "en", self.speculate, self.engine.ids)
+        self.log: EventLog = self._logs.open(
+            "call-1", self.settings, "en", self.speculate, self.engine.ids, languages=self.languages
+        )
 
     def tell(self, event: Event) -> list[Action]:
         actions = super().tell(event)
