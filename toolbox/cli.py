@@ -14,7 +14,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("toolbox.serve.command", "Run the four services on this machine, supervised, with one log."),
     "call": ("toolbox.call.command", "Call a running gateway from the telephone in a box."),
     "bench": ("toolbox.bench.command", "Measure latency, barge-in and cost under load."),
+    "conformance": ("toolbox.conformance.command", "Examine a speech server: does it keep its contract?"),
     "replay": ("toolbox.replay.command", "Replay recorded calls under other settings and draw them."),
+    "models": ("toolbox.models.command", "Fetch and check the models of the real engines."),
+    "voices": ("toolbox.voices.command", "List the voices that can speak, and let one be heard."),
     "version": ("toolbox.version", "Say which Parley this is."),
 }
 

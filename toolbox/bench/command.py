@@ -23,10 +23,11 @@ Settings = Annotated[
 
 @app.callback()
 def bench() -> None:
-    """Measure Parley from outside, at the simulated telephone line.
+    """Measure Parley from outside.
 
-    The gateway and the orchestrator are the real ones; speech-to-text, text-to-speech and the brain are instant
-    engines, so that what is measured is Parley itself.
+    `load`, `turn-taking` and `serve` call at the simulated telephone line: the gateway and the orchestrator are the
+    real ones, and engines stand in that take no time, so that what is measured is Parley itself. `stt` measures the
+    recogniser alone.
     """
 
 
@@ -97,6 +98,14 @@ def turn_taking(
     parallel: Annotated[int, typer.Option(min=1, help="Calls at the same time, in real time.")] = 6,
     report: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with all figures.")] = None,
     cache: Annotated[Path | None, typer.Option(file_okay=False, help="Where the corpus is kept between runs.")] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", metavar="CLASS", help="Play this class only, such as echo. Repeatable."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Keep what was seen of each case here, and event logs for `parley replay`."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the corpus.")] = 1,
     config: Config = None,
     settings: Settings = None,
@@ -108,11 +117,21 @@ def turn_taking(
     in real time; and, many more cases, to the engine alone in virtual time. The brain takes 50 ms.
     """
     from servicekit.settings import SettingsError  # noqa: PLC0415 - help is instant
-    from toolbox.bench.turn_taking import TurnTakingPlan, default_cache, measure_turn_taking, page  # noqa: PLC0415
+    from toolbox.bench.turn_taking import (  # noqa: PLC0415
+        TurnTakingPlan,
+        default_cache,
+        kinds_named,
+        measure_turn_taking,
+        page,
+    )
     from toolbox.bench.turn_taking.showing import parts_shown, show_turn_taking  # noqa: PLC0415
     from toolbox.output import print_json, result_console  # noqa: PLC0415
     from toolbox.serve import ServiceFailedError  # noqa: PLC0415
 
+    try:
+        kinds = kinds_named(classes or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--class") from None
     plan = TurnTakingPlan(
         oracle_ms=oracle_stt,
         pure=pure,
@@ -123,7 +142,10 @@ def turn_taking(
         seed=seed,
         config=config,
         settings=tuple(settings or ()),
+        kinds=kinds,
         cache=cache or default_cache(),
+        # The services run in folders of their own.
+        keep=keep.absolute() if keep is not None else None,
     )
     try:
         with parts_shown() as say:
@@ -137,6 +159,146 @@ def turn_taking(
         print_json(figures)
     else:
         show_turn_taking(figures, result_console())
+
+
+@app.command(name="clean-up")
+def clean_up(
+    short: Annotated[bool, typer.Option("--short", help="A small part of the cases, and two settings.")] = False,
+    cache: Annotated[Path | None, typer.Option(file_okay=False, help="Where the corpus is kept between runs.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the corpus.")] = 1,
+    json: Json = False,
+) -> None:
+    """Measure what cleaning the caller's sound is worth: noise suppression and level control, off and on.
+
+    Noise, babble, answers and interruptions through the turn engine in virtual time; sentences amid a car, a kitchen
+    and other people, through the embedded recogniser. See `[orchestrator.clean_up]`.
+    """
+    from servicekit.startup import StartupError  # noqa: PLC0415 - help is instant
+    from toolbox.bench.clean_up import CleanUpPlan, measure_clean_up, show_clean_up  # noqa: PLC0415
+    from toolbox.bench.turn_taking.showing import parts_shown  # noqa: PLC0415
+    from toolbox.output import print_json, result_console  # noqa: PLC0415
+    from toolbox.serve import ServiceFailedError  # noqa: PLC0415
+
+    try:
+        with parts_shown() as say:
+            figures = asyncio.run(measure_clean_up(CleanUpPlan(short, seed, cache), say))
+    except (ServiceFailedError, StartupError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    if json:
+        print_json(figures)
+    else:
+        show_clean_up(figures, result_console())
+
+
+@app.command()
+def stt(
+    models: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            help="Dimensions to measure: tiny, base, small. Short: tiny alone. smallest is for trying the bench.",
+        ),
+    ] = "",
+    streams: Annotated[int, typer.Option(min=1, help="Utterances at the same time.")] = 16,
+    soak: Annotated[int, typer.Option(min=0, metavar="N", help="Watch memory over N more utterances.")] = 0,
+    short: Annotated[bool, typer.Option("--short", help="The form for CI: fewer utterances.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="STT.KEY=VALUE", help="One setting of the service, over all. Repeatable."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the Whisper service on models of real size with random weights, beside the plain library.
+
+    Utterances are four seconds of the embedded voice over the telephone, through the real contract and the real
+    process: how long a final takes, how many a second with many streams, when partials come, what is left behind.
+    Needs the extra `stt-whisper`.
+    """
+    from toolbox.bench.stt import SttBenchError, SttPlan  # noqa: PLC0415 - help is instant
+    from toolbox.bench.stt.measuring import measure_stt  # noqa: PLC0415
+    from toolbox.bench.stt.plan import MODELS, SHORT_MODELS  # noqa: PLC0415
+    from toolbox.bench.stt.showing import show_stt  # noqa: PLC0415
+    from toolbox.bench.turn_taking.showing import parts_shown  # noqa: PLC0415
+    from toolbox.output import print_json, result_console  # noqa: PLC0415
+    from toolbox.serve import ServiceFailedError  # noqa: PLC0415
+
+    named = tuple(name.strip() for name in models.split(",") if name.strip())
+    plan = SttPlan(
+        models=named or (SHORT_MODELS if short else MODELS),
+        streams=streams,
+        short=short,
+        soak=soak,
+        settings=tuple(settings or ()),
+    )
+    try:
+        with parts_shown() as say:
+            report = asyncio.run(measure_stt(plan, say))
+    except (ServiceFailedError, SttBenchError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    if json:
+        print_json(report)
+    else:
+        show_stt(report, result_console())
+
+
+@app.command()
+def tts(
+    short: Annotated[
+        bool, typer.Option("--short", help="The form for CI: seconds for each engine, the smallest Kokoro.")
+    ] = False,
+    soak: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Segments spoken while memory and cache are watched.  [default: 10000]"),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="PART", help="espeak, cached, kokoro, round-trip or soak. Repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of who is answered what and when.")] = 1,
+    config: Config = None,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Measure the voice: first audio, silence after a cancellation, cost, and whether it is understood.
+
+    The real text-to-speech service as a process, over gRPC. Twenty callers are answered at random in real time by the
+    embedded voice and from its cache; a burst of twenty at once is shown apart. Kokoro runs with random weights of
+    its published size: they cost what real ones cost. Then the embedded recogniser hears what the voice says, and ten
+    thousand segments are spoken while memory and cache are watched. All of it takes some ten minutes on two cores.
+    """
+    import grpc.aio  # noqa: PLC0415 - help is instant
+
+    from toolbox.bench.tts import PARTS, TtsPlan, measure_tts  # noqa: PLC0415
+    from toolbox.bench.tts.showing import show_tts  # noqa: PLC0415
+    from toolbox.bench.turn_taking.showing import parts_shown  # noqa: PLC0415
+    from toolbox.output import print_json, result_console  # noqa: PLC0415
+    from toolbox.serve import ServiceFailedError  # noqa: PLC0415
+
+    if unknown := sorted(set(only or ()) - set(PARTS)):
+        raise typer.BadParameter(f"there is no part {unknown[0]!r}: there are {', '.join(PARTS)}", param_hint="--only")
+    plan = TtsPlan(
+        short=short,
+        soak=soak,
+        parts=tuple(part for part in PARTS if not only or part in only),
+        seed=seed,
+        config=config,
+        settings=tuple(settings or ()),
+    )
+    try:
+        with parts_shown() as say:
+            report = asyncio.run(measure_tts(plan, say))
+    except ServiceFailedError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except grpc.aio.AioRpcError as error:
+        print(f"the voice failed with {error.code().name}: {error.details()}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if json:
+        print_json(report)
+    else:
+        show_tts(report, result_console())
 
 
 @app.command()

@@ -6,21 +6,18 @@ import asyncio
 import contextlib
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from servicekit import semconv
 from toolbox.bench.distribution import Distribution, distribution
-from toolbox.bench.machine import machine
+from toolbox.bench.machine import Occasion
 from toolbox.bench.scenario import CallRecord, LoadRecord, LoadScenario
 from toolbox.bench.service_metrics import HistogramState, newest_histogram
 from toolbox.bench.setup import NO_DELAYS, BenchSetup, EngineDelays, bench_setup
 from toolbox.bench.usage import Usage, measured_usage
-from toolbox.version import parley_version
 
 # Processes whose cost is Parley's; the brain and the callers stand for the outside world and are shown apart.
 _OURS = ("gateway", "orchestrator", "stt", "tts")
@@ -73,8 +70,7 @@ async def measure_load(plan: LoadPlan, on_turns: Callable[[int], None]) -> dict[
         ServiceFailedError: A process of the set-up cannot start.
         BenchError: The callers' process failed.
     """
-    started = datetime.now(UTC)
-    began = time.monotonic()
+    occasion = Occasion()
     async with bench_setup(calls=plan.calls, delays=plan.delays, config=plan.config, settings=plan.settings) as setup:
         # What is loaded, connected and compiled on a process's first call belongs to its start.
         await _call(setup, LoadScenario(**_to(setup), calls=1, turns=1, interrupt_every=1), lambda turns: None)
@@ -95,11 +91,7 @@ async def measure_load(plan: LoadPlan, on_turns: Callable[[int], None]) -> dict[
         await asyncio.sleep(_LAST_EXPORT_S)
         after = _histograms(setup)
     return {
-        "parley": parley_version(),
-        "machine": machine(),
-        "settings": plan.differences(),
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - began, 1),
+        **occasion.head(plan.differences()),
         **_figures(record, usage),
         "loop_lag_ms": {name: after[name].since(before[name]) for name in _LOOPS},
         "glue_ms": after["glue"].since(before["glue"]),

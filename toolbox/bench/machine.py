@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import psutil
+
+from toolbox.version import parley_version
 
 
 class Machine(TypedDict):
@@ -28,6 +33,23 @@ def machine() -> Machine:
         memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
         python=platform.python_version(),
     )
+
+
+class Occasion:
+    """When a bench began, and what every report begins with. Made where the bench begins."""
+
+    def __init__(self) -> None:
+        self._started, self._began = datetime.now(UTC), time.monotonic()
+
+    def head(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The keys that all reports share; ``settings`` are those that differ from the default."""
+        return {
+            "parley": parley_version(),
+            "machine": machine(),
+            "settings": dict(settings),
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
 
 
 def _cpu_name() -> str:

@@ -1,8 +1,8 @@
-"""Histograms that the services themselves export over OTLP, between two moments of a run."""
+"""Histograms and gauges that the services themselves export over OTLP, between two moments of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, ResourceMetrics
@@ -35,9 +35,7 @@ def newest_histogram(exports: Iterable[ResourceMetrics], service: str, metric: s
     """
     newest = HistogramState()
     for export in exports:
-        if not any(
-            pair.key == "service.name" and pair.value.string_value == service for pair in export.resource.attributes
-        ):
+        if not _of(export, service):
             continue
         for scope in export.scope_metrics:
             for one in scope.metrics:
@@ -59,3 +57,25 @@ def _together(points: Iterable[HistogramDataPoint]) -> HistogramState:
         if point.HasField("max"):
             largest = point.max if largest is None else max(largest, point.max)
     return HistogramState(bounds, tuple(counts), largest)
+
+
+def newest_gauge(
+    exports: Iterable[ResourceMetrics], service: str, metric: str, attributes: Mapping[str, str]
+) -> int | float | None:
+    """The last value of a gauge that a service exported for these attributes; None when there is none."""
+    newest: int | float | None = None
+    for export in exports:
+        if not _of(export, service):
+            continue
+        for scope in export.scope_metrics:
+            for one in scope.metrics:
+                if one.name != metric:
+                    continue
+                for point in one.gauge.data_points:
+                    if {pair.key: pair.value.string_value for pair in point.attributes} == attributes:
+                        newest = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
+    return newest
+
+
+def _of(export: ResourceMetrics, service: str) -> bool:
+    return any(pair.key == "service.name" and pair.value.string_value == service for pair in export.resource.attributes)

@@ -136,6 +136,7 @@ def _engines(delays: EngineDelays, calls: int) -> list[ServiceSpec]:
             (
                 "tts.listen=127.0.0.1:0",
                 f"tts.capacity={capacity}",
+                "tts.strict=false",
                 f"tts.first_audio_ms={delays.tts_first_audio_ms}",
             ),
         ),

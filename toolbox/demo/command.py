@@ -30,7 +30,12 @@ def demo(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file, for other engines.", exists=True)] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, such as tts.voice=en-gb. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A setting, such as tts.voice=en-gb. Repeatable. orchestrator.stt.target=HOST:PORT (or tts) takes a "
+            "server of your own in place of ours.",
+        ),
     ] = None,
 ) -> None:
     """Play one call end to end on this machine: no account, no network, no download.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 from rich.console import Console
 
 from parley.stt.v1 import stt_pb2, stt_pb2_grpc
@@ -21,7 +22,7 @@ from toolbox.demo.scenario import Line, Scenario
 from toolbox.demo.stage import CALLER, PARLEY, stage
 from toolbox.demo_brain import MODEL, DemoBrain
 from toolbox.phone import Call, Spoken
-from toolbox.serve import ServiceGroup
+from toolbox.serve import SERVICES, ServiceFailedError, ServiceGroup, elsewhere
 
 # A person waits this long after the other has stopped before they speak.
 _POLITE_PAUSE_S = 0.7
@@ -83,12 +84,15 @@ async def play(
 ) -> Result:
     """Play ``scenario`` once; leave ``call.wav``, ``traces.json``, the call log and the services' log in ``folder``.
 
+    A recogniser or a voice that the settings look for elsewhere is not started.
+
     Raises:
         toolbox.serve.ServiceFailedError: A service could not start; it says why.
         toolbox.phone.CallEndedError: The call broke down before the scenario's end.
         TimeoutError: The agent stayed silent where it should have spoken, or did not hang up.
     """
     began = clock()
+    others = elsewhere(settings)
     reader = CallLogReader(folder / "calls", coming=True)
     transcript = LiveTranscript(console)
     with (folder / "services.log").open("w", encoding="utf-8") as log:
@@ -100,10 +104,11 @@ async def play(
                 greeting=scenario.greeting,
                 settings=settings,
                 config=config,
+                services=[name for name in SERVICES if name not in others],
                 on_line=lambda service, text: print(f"{service}: {text}", file=log),
                 on_started=starting.stop,
             ) as house:
-                engines = await _engines(house.group)
+                engines = await _engines(house.group, others)
                 async with _printing(reader, transcript), house.phone.call(to=PARLEY, from_=CALLER) as call:
                     async with asyncio.timeout(_ANSWER_WITHIN_S):
                         first_sound = await call.hears(after=began)
@@ -154,12 +159,28 @@ async def _play_line(call: Call, brain: DemoBrain, line: Line) -> Played:
     return Played(line, spoken, before)
 
 
-async def _engines(group: ServiceGroup) -> dict[str, str]:
-    """Which engines really run, asked of the services themselves."""
-    async with open_channel(group.address("stt")) as stt, open_channel(group.address("tts")) as tts:
-        recogniser = await stt_pb2_grpc.SpeechToTextStub(stt).GetInfo(stt_pb2.GetInfoRequest())
-        voice = await tts_pb2_grpc.TextToSpeechStub(tts).GetInfo(tts_pb2.GetInfoRequest())
-    return {"stt": recogniser.engine, "tts": voice.engine}
+async def _engines(group: ServiceGroup, others: Mapping[str, str]) -> dict[str, str]:
+    """Which engines really run, asked of the services themselves, be they somebody else's."""
+    found = {}
+    for name, ask in (("stt", _recogniser), ("tts", _voice)):
+        address = others.get(name) or group.address(name)
+        async with open_channel(address) as channel:
+            try:
+                found[name] = await ask(channel)
+            except grpc.aio.AioRpcError as error:
+                why = f"does not answer at {address} ({error.code().name}); see `parley conformance {name}`"
+                raise ServiceFailedError(name, why, None, []) from None
+    return found
+
+
+async def _recogniser(channel: grpc.aio.Channel) -> str:
+    info = await stt_pb2_grpc.SpeechToTextStub(channel).GetInfo(stt_pb2.GetInfoRequest(), timeout=_ANSWER_WITHIN_S)
+    return info.engine
+
+
+async def _voice(channel: grpc.aio.Channel) -> str:
+    info = await tts_pb2_grpc.TextToSpeechStub(channel).GetInfo(tts_pb2.GetInfoRequest(), timeout=_ANSWER_WITHIN_S)
+    return info.engine
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from toolbox.demo_brain import MODEL, DemoBrain
 from toolbox.otlp import OtlpCollector
 from toolbox.phone import Knobs, SimulatedTwilio
-from toolbox.serve import ServiceGroup, ServiceSpec, standard_specs
+from toolbox.serve import SERVICES, ServiceGroup, ServiceSpec, standard_specs
 
 CALLER, PARLEY = "+15005550006", "+15005550001"
 _ACCOUNT = "AC" + "0" * 32
@@ -40,6 +40,7 @@ async def stage(
     greeting: str = "Hello, this is Parley. What can I do for you?",
     settings: Sequence[str] = (),
     config: Path | None = None,
+    services: Sequence[str] = SERVICES,
     brain: DemoBrain | None = None,
     knobs: Knobs | None = None,
     on_line: Callable[[str, str], None] | None = None,
@@ -52,6 +53,7 @@ async def stage(
         greeting: The agent's first words.
         settings: ``section.key=value`` for the services, over what the stage itself sets.
         config: Settings file for the services, below what the stage sets.
+        services: Which of Parley's services to start; the settings say where the others are.
         brain: The brain to use, not yet started; a DemoBrain unless given.
         knobs: The simulated line's.
         on_line: Given each line of the services' output.
@@ -68,7 +70,7 @@ async def stage(
         ServiceGroup(
             [
                 _with(spec, _own(greeting, folder / "calls", running_brain, collector), settings, token)
-                for spec in standard_specs(any_port=True)
+                for spec in standard_specs(services, any_port=True)
             ],
             config=config,
             on_line=on_line,

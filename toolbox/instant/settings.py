@@ -33,6 +33,8 @@ class InstantTtsSettings(SettingsModel):
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 256
     voice: str = "en"
     """eSpeak NG's name of the voice that is rendered at start."""
+    strict: bool = True
+    """Refuse voices and languages other than its own; a bench, whose orchestrator is set up for others, does not."""
     first_audio_ms: Milliseconds = 0.0
     """From a segment's text to its first audio."""
     ms_per_character: Annotated[float, Field(gt=0, le=1_000)] = 65.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,14 @@ class RenderedSpeech:
         self._samples = _trimmed(samples, self._rate_hz)
         self._by_format: dict[tuple[int, int], bytes] = {}
 
-    def cut(self, fmt: audio_pb2.AudioFormat, seconds: float) -> bytes:
-        """The first so many seconds of it in a mono format; repeats from the start where it is not long enough."""
-        size = round(seconds * fmt.sample_rate_hz) * bytes_per_sample(fmt)
-        whole = self._in(fmt)
-        return (whole * math.ceil(size / len(whole)))[:size]
+    def cut(self, fmt: audio_pb2.AudioFormat, samples: int, step: int) -> Iterator[bytes]:
+        """The first so many samples in a mono format, in pieces of so many; repeats where it is not long enough."""
+        whole, width = self._in(fmt), bytes_per_sample(fmt)
+        for start in range(0, samples, step):
+            at = start * width % len(whole)
+            size = min(step, samples - start) * width
+            piece = whole[at : at + size]
+            yield piece if len(piece) == size else (piece + whole * (size // len(whole) + 1))[:size]
 
     def _in(self, fmt: audio_pb2.AudioFormat) -> bytes:
         key = (fmt.encoding, fmt.sample_rate_hz)

@@ -22,7 +22,7 @@ _SERVICE = "parley.stt.v1.SpeechToText"
 
 
 class InstantSpeechToText(stt_pb2_grpc.SpeechToTextServicer):
-    """Keeps the contract; looks at no sample."""
+    """Keeps the contract; of the sound it only knows whether there was any."""
 
     def __init__(self, settings: InstantSttSettings, server: GrpcServer, slots: Slots) -> None:
         self._settings = settings
@@ -68,6 +68,7 @@ class InstantSpeechToText(stt_pb2_grpc.SpeechToTextServicer):
                         await asyncio.sleep(self._settings.final_ms / 1000)
                         yield utterance.final(0)
                         return
+            await abort(context, grpc.StatusCode.CANCELLED, Reason.MESSAGE_ORDER, "the stream ended without `finish`")
 
     async def GetInfo(  # noqa: N802 - the contract's name
         self, request: stt_pb2.GetInfoRequest, context: object
@@ -97,10 +98,17 @@ class _Utterance:
         self._every_s = settings.partial_every_ms / 1000
         self._heard_s = 0.0
         self._known = 0
+        self._quiet = b""
+        self._silent = True
 
     def hear(self, payload: bytes) -> stt_pb2.RecognizeResponse | None:
         """Take audio; a partial whenever it makes another word."""
         self._heard_s += seconds_of(self.config.format, len(payload))
+        # One byte over and over is digital silence, in every format it takes.
+        self._quiet = self._quiet or payload[:1]
+        self._silent = self._silent and payload.count(self._quiet) == len(payload)
+        if self._silent:
+            return None
         known = min(len(self._words), int(self._heard_s / self._every_s))
         if known == self._known or not self.config.partials:
             return None
@@ -110,10 +118,11 @@ class _Utterance:
         return response
 
     def final(self, finalize_id: int) -> stt_pb2.RecognizeResponse:
-        """The whole text, whatever was heard."""
+        """The whole text, whatever was heard; nothing when nothing was."""
         language = self.config.languages[0] if self.config.languages else "en"
+        text = "" if self._silent else " ".join(self._words)
         response = stt_pb2.RecognizeResponse(
-            final=stt_pb2.Final(finalize_id=finalize_id, text=" ".join(self._words), language=language, confidence=1.0)
+            final=stt_pb2.Final(finalize_id=finalize_id, text=text, language=language, confidence=1.0)
         )
         response.final.audio_end.FromNanoseconds(round(self._heard_s * 1e9))
         return response

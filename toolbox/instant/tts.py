@@ -11,7 +11,7 @@ import grpc
 
 from parley.audio.v1 import audio_pb2
 from parley.tts.v1 import tts_pb2, tts_pb2_grpc
-from servicekit.audio import MULAW_8K, bytes_per_sample, pcm, same_format
+from servicekit.audio import MULAW_8K, pcm, same_format
 from servicekit.errors import Reason, abort
 from servicekit.process import Process
 from servicekit.protocol import OrderError, SynthesizeOrder
@@ -58,10 +58,12 @@ class InstantTextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
                                 Reason.FORMAT_UNSUPPORTED,
                                 "See GetInfo.formats.",
                             )
+                        await self._refuse_others(request.config.voice, request.config.language, context)
                         yield tts_pb2.SynthesizeResponse(
                             ready=tts_pb2.Ready(format=reply.format, voice=self._settings.voice, engine="instant")
                         )
                     case "text":
+                        await self._refuse_others(request.text.voice, request.text.language, context)
                         for segment, text in reply.write(request.text):
                             async for response in self._say(reply, segment, text):
                                 yield response
@@ -82,6 +84,18 @@ class InstantTextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
                             finished.finished.duration.FromNanoseconds(reply.samples * 1_000_000_000 // rate)
                             yield finished
                             return
+            await abort(context, grpc.StatusCode.CANCELLED, Reason.MESSAGE_ORDER, "the stream ended without `finish`")
+
+    async def _refuse_others(
+        self,
+        voice: str,
+        language: str,
+        context: grpc.aio.ServicerContext[tts_pb2.SynthesizeRequest, tts_pb2.SynthesizeResponse],
+    ) -> None:
+        if self._settings.strict and voice not in ("", self._settings.voice):
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, Reason.VOICE_UNKNOWN, "See ListVoices.")
+        if self._settings.strict and language.partition("-")[0] not in ("", "en"):
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, Reason.LANGUAGE_UNSUPPORTED, "English only.")
 
     async def _say(self, reply: _Reply, segment: int, text: str) -> AsyncIterator[tts_pb2.SynthesizeResponse]:
         if not any(character.isalnum() for character in text):
@@ -89,15 +103,13 @@ class InstantTextToSpeech(tts_pb2_grpc.TextToSpeechServicer):
             return
         if self._settings.first_audio_ms:
             await asyncio.sleep(self._settings.first_audio_ms / 1000)
-        width = bytes_per_sample(reply.format)
-        audio = self._speech.cut(reply.format, len(text) * self._settings.ms_per_character / 1000)
-        samples = len(audio) // width
+        samples = round(len(text) * self._settings.ms_per_character / 1000 * reply.format.sample_rate_hz)
         if reply.config.alignments:
             yield tts_pb2.SynthesizeResponse(alignment=_alignment(segment, text, samples))
-        step = self._settings.chunk_ms * reply.format.sample_rate_hz // 1000 * width
-        for start in range(0, len(audio), step):
+        step = self._settings.chunk_ms * reply.format.sample_rate_hz // 1000
+        for payload in self._speech.cut(reply.format, samples, step):
             reply.seq += 1
-            piece = tts_pb2.Audio(segment=segment, seq=reply.seq, payload=audio[start : start + step], cached=True)
+            piece = tts_pb2.Audio(segment=segment, seq=reply.seq, payload=payload, cached=True)
             yield tts_pb2.SynthesizeResponse(audio=piece)
         reply.samples += samples
         yield tts_pb2.SynthesizeResponse(segment_done=tts_pb2.SegmentDone(segment=segment, samples=samples))
@@ -136,6 +148,7 @@ class _Reply:
     config: tts_pb2.SynthesizeConfig = field(default_factory=tts_pb2.SynthesizeConfig)
     segment: int = 0
     text: str = ""
+    open: bool = False
     seq: int = 0
     samples: int = 0
 
@@ -149,12 +162,13 @@ class _Reply:
             yield from self.complete()
             self.segment = piece.segment
         self.text += piece.text
+        self.open = True
 
     def complete(self) -> Iterator[tuple[int, str]]:
-        """Yield the open segment, if there is one with text."""
-        segment, text, self.text = self.segment, self.text, ""
-        if text:
-            yield segment, text
+        """Yield the open segment, if there is one."""
+        text, was_open, self.text, self.open = self.text, self.open, "", False
+        if was_open:
+            yield self.segment, text
 
 
 def _alignment(segment: int, text: str, samples: int) -> tts_pb2.Alignment:
@@ -178,7 +192,7 @@ async def run(process: Process[InstantTtsSettings]) -> None:
     settings = process.settings
     speech = await asyncio.to_thread(RenderedSpeech, settings.voice)
     # Before the first call rather than in it.
-    await asyncio.to_thread(speech.cut, MULAW_8K, 1.0)
+    await asyncio.to_thread(lambda: list(speech.cut(MULAW_8K, 8000, 8000)))
     server = GrpcServer(listen=settings.listen, telemetry=process.telemetry, drain=settings.drain, services=(_SERVICE,))
     slots = Slots(settings.capacity)
     servicer = InstantTextToSpeech(settings, speech, server, slots)

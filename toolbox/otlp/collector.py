@@ -21,13 +21,14 @@ _MAX_MESSAGE = 16 * 1024 * 1024
 
 
 class OtlpCollector(trace_service_pb2_grpc.TraceServiceServicer, metrics_service_pb2_grpc.MetricsServiceServicer):
-    """An OTLP/gRPC endpoint on loopback.
+    """An OTLP/gRPC endpoint, on loopback and a port of the system's choice unless told where.
 
     ``async with OtlpCollector() as collector: … collector.endpoint``; what came is in ``spans`` and ``metrics``, one
     entry per resource and export, oldest first, bounded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listen: str = "127.0.0.1:0") -> None:
+        self._listen = listen
         self.spans: deque[ResourceSpans] = deque(maxlen=_KEPT)
         self.metrics: deque[ResourceMetrics] = deque(maxlen=_KEPT)
         self.endpoint = ""
@@ -41,9 +42,12 @@ class OtlpCollector(trace_service_pb2_grpc.TraceServiceServicer, metrics_service
         add(self, self._server)  # type: ignore[no-untyped-call]
         add = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
         add(self, self._server)  # type: ignore[no-untyped-call]
-        port = self._server.add_insecure_port("127.0.0.1:0")
+        try:
+            port = self._server.add_insecure_port(self._listen)
+        except RuntimeError as error:
+            raise OSError(f"cannot receive spans on {self._listen}: the port is taken or not this machine's") from error
         await self._server.start()
-        self.endpoint = f"127.0.0.1:{port}"
+        self.endpoint = f"{self._listen.rpartition(':')[0]}:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -82,6 +82,8 @@ class HeardMark:
 
     name: str
     received_at: float
+    behind: int = 0
+    """Position at which the sound that came before it ends."""
     echoed_at: float | None = None
     cleared: bool = False
 
@@ -122,6 +124,12 @@ class Heard:
             del self.media[:excess]
             del self._arrivals[:excess]
         return arrival
+
+    def note_mark(self, at: float, name: str) -> HeardMark:
+        """Record a mark behind what came so far."""
+        mark = HeardMark(name, at, behind=self._end)
+        self.marks.append(mark)
+        return mark
 
     def note_clear(self, at: float, position: int, dropped: int) -> None:
         """Record a `clear`."""

@@ -203,9 +203,7 @@ class MediaStream:
                 if payload:
                     self._handset.hear(payload, at)
             case messages.AgentMark(name):
-                mark = HeardMark(name, at)
-                self._handset.heard.marks.append(mark)
-                self._marks.append(mark)
+                self._marks.append(self._handset.heard.note_mark(at, name))
                 self._handset.playout.mark(self._handset.position(at), name)
                 self._echo_played()
             case messages.AgentClear():

@@ -5,7 +5,7 @@ from toolbox.serve.events import Happened, ServiceEvent, ServiceFailedError
 from toolbox.serve.group import ServiceGroup, is_alive
 from toolbox.serve.merged_log import MergedLog
 from toolbox.serve.spec import ServiceSpec
-from toolbox.serve.standard import SERVICES, free_port, standard_specs
+from toolbox.serve.standard import SERVICES, elsewhere, free_port, standard_specs
 
 __all__ = [
     "SERVICES",
@@ -16,6 +16,7 @@ __all__ = [
     "ServiceFailedError",
     "ServiceGroup",
     "ServiceSpec",
+    "elsewhere",
     "free_port",
     "is_alive",
     "standard_specs",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from toolbox.serve.running import Serving, serve_until_stopped
-from toolbox.serve.standard import SERVICES
+from toolbox.serve.standard import SERVICES, elsewhere
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +27,12 @@ def serve(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One setting, over file and environment. Repeatable."),
+        typer.Option(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            help="One setting, over file and environment. Repeatable. orchestrator.stt.target=HOST:PORT (or tts) takes "
+            "a server of your own in place of ours.",
+        ),
     ] = None,
     without: Annotated[
         list[str] | None,
@@ -51,6 +56,7 @@ def serve(
     unknown = sorted(set(without or ()) - set(SERVICES))
     if unknown:
         raise typer.BadParameter(f"there is no service called {', '.join(unknown)}", param_hint="--without")
+    left_out = {*(without or ()), *elsewhere(settings or ())}
     if config is None and Path("parley.toml").is_file():
         config = Path("parley.toml")
     sys.exit(
@@ -59,7 +65,7 @@ def serve(
                 Serving(
                     config=config,
                     settings=tuple(settings or ()),
-                    services=tuple(name for name in SERVICES if name not in (without or ())),
+                    services=tuple(name for name in SERVICES if name not in left_out),
                     json_logs=json_logs,
                     ready_timeout_s=ready_timeout,
                     stop_timeout_s=stop_timeout,

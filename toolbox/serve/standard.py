@@ -40,6 +40,21 @@ def standard_specs(
     return specs
 
 
+def elsewhere(settings: Sequence[str]) -> dict[str, str]:
+    """Services that the settings look for at an address of their own, and that address: these need not be run.
+
+    ``orchestrator.stt.target=10.0.0.7:50052`` is the one setting that puts a recogniser of somebody else's in the place
+    of ours; not so when ours is told to listen at that very address.
+    """
+    named = dict(one.partition("=")[::2] for one in settings)
+    return {
+        service: named[setting]
+        for _, targets in _TARGETS.values()
+        for setting, service in targets.items()
+        if setting in named and named[setting] != named.get(f"{service}.listen")
+    }
+
+
 def free_port() -> int:
     """A port of loopback that is free now: for a process whose settings must name its own address beforehand."""
     with socket.socket() as probe:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Gauge,
     Histogram,
     HistogramDataPoint,
     Metric,
+    NumberDataPoint,
     ResourceMetrics,
     ScopeMetrics,
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from toolbox.bench.service_metrics import HistogramState, newest_histogram
+from toolbox.bench.service_metrics import HistogramState, newest_gauge, newest_histogram
 
 
 def export(service: str, metric: str, *points: tuple[list[int], float]) -> ResourceMetrics:
@@ -60,3 +62,20 @@ def test_what_came_before_the_run_is_left_out() -> None:
 
 def test_a_service_that_exported_nothing_measured_nothing() -> None:
     assert newest_histogram([], "parley-gateway", "lag").since(HistogramState())["n"] == 0
+
+
+def gauge(service: str, value: int, **attributes: str) -> ResourceMetrics:
+    pairs = [KeyValue(key=key, value=AnyValue(string_value=text)) for key, text in attributes.items()]
+    point = NumberDataPoint(as_int=value, attributes=pairs)
+    metric = Metric(name="bytes", gauge=Gauge(data_points=[point]))
+    return ResourceMetrics(
+        resource=Resource(attributes=[KeyValue(key="service.name", value=AnyValue(string_value=service))]),
+        scope_metrics=[ScopeMetrics(metrics=[metric])],
+    )
+
+
+def test_the_newest_value_of_a_gauge_is_that_of_its_attributes() -> None:
+    exports = [gauge("s", 1, place="memory"), gauge("s", 5, place="memory"), gauge("s", 7, place="disk"), gauge("t", 9)]
+    assert newest_gauge(exports, "s", "bytes", {"place": "memory"}) == 5
+    assert newest_gauge(exports, "s", "bytes", {"place": "disk"}) == 7
+    assert newest_gauge(exports, "s", "bytes", {}) is None

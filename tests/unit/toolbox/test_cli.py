@@ -40,13 +40,13 @@ try:
     app(["--help"])
 except SystemExit:
     pass
-heavy = {"grpc", "numpy", "uvicorn", "starlette", "opentelemetry", "psutil", "twilio"} & set(sys.modules)
+heavy = {"grpc", "httpx", "numpy", "uvicorn", "starlette", "opentelemetry", "psutil", "twilio"} & set(sys.modules)
 print("loaded:", sorted(heavy))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
     )
-    for command in ("demo", "serve", "call", "bench", "replay", "version"):
+    for command in ("demo", "serve", "call", "bench", "replay", "models", "version"):
         assert f" {command} " in done.stdout
     assert "loaded: []" in done.stdout
 
@@ -60,7 +60,14 @@ print("loaded:", sorted(heavy))
         ["bench", "load"],
         ["bench", "serve"],
         ["bench", "turn-taking"],
+        ["conformance"],
+        ["conformance", "stt"],
+        ["conformance", "tts"],
         ["replay"],
+        ["models"],
+        ["models", "list"],
+        ["models", "pull"],
+        ["models", "verify"],
         ["version"],
     ],
 )

@@ -37,7 +37,7 @@ def utterance(*requests: stt_pb2.RecognizeRequest) -> list[stt_pb2.RecognizeRequ
 
 
 def audio(seconds: float) -> stt_pb2.RecognizeRequest:
-    return stt_pb2.RecognizeRequest(audio=stt_pb2.AudioChunk(payload=b"\xff" * int(8000 * seconds)))
+    return stt_pb2.RecognizeRequest(audio=stt_pb2.AudioChunk(payload=b"\x11\x91" * int(4000 * seconds)))
 
 
 async def recognised(

@@ -61,6 +61,7 @@ def _turns(kind: CaseKind, seen: Sequence[Observation]) -> Figures:
     stopped = [one.cut_stopped_ms for one in cut if one.cut_stopped_ms is not None]
     figures: Figures = {
         "response_latency_ms": distribution([ms for one in seen if (ms := one.response_latency_ms) is not None]),
+        **_understood(seen),
         **_share(share, seen, lambda one: one.cut_off_ms is not None),
         "silently_reopened_pct": _pct(
             sum(1 for one in seen if one.early_commits and one.cut_off_ms is None), len(seen)
@@ -74,6 +75,18 @@ def _turns(kind: CaseKind, seen: Sequence[Observation]) -> Figures:
         ),
     }
     return figures | _by_detail(seen, share, lambda one: one.cut_off_ms is not None)
+
+
+def _understood(seen: Sequence[Observation]) -> Figures:
+    """What of the latency is turn-taking's own: a recogniser that hears wrong makes whole sentences unfinished ones."""
+    known = [one for one in seen if one.understood is not None]
+    if not known:
+        return {}
+    right = [one for one in known if one.understood]
+    return {
+        "understood_pct": _pct(len(right), len(known)),
+        "understood_latency_ms": distribution([ms for one in right if (ms := one.response_latency_ms) is not None]),
+    }
 
 
 def _floor_taken(seen: Sequence[Observation]) -> Figures:
@@ -101,8 +114,23 @@ def _floor_kept(seen: Sequence[Observation]) -> Figures:
         **_share("hiccup_pct", seen, hiccup, interval_key="hiccup_ci95"),
         "paused_pct": _pct(sum(1 for one in seen if one.barge_in_ms is not None), len(seen)),
         "resume_gap_ms": distribution([gap for one in seen for gap in one.hiccups_ms]),
+        **_resumed(seen),
         "stale_audio_ms_max": round(max((one.stale_ms for one in seen), default=0.0), 1),
         **_by_detail(seen, "cancelled_pct", cancelled),
+    }
+
+
+def _resumed(seen: Sequence[Observation]) -> Figures:
+    resumed = [resumption for one in seen for resumption in one.resumptions]
+    if not resumed:
+        return {}
+    return {
+        "resumed": {
+            "n": len(resumed),
+            "words_lost": sum(one.words_lost for one in resumed),
+            "words_repeated": sum(one.words_repeated for one in resumed),
+            "repeated_ms": distribution([one.repeated_ms for one in resumed]),
+        }
     }
 
 

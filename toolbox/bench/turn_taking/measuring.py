@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.settings import OrchestratorSettings
-from servicekit.settings import load
+from servicekit.settings import SECTIONS, Problem, SettingsError, load
 from toolbox.bench.distribution import distribution
 from toolbox.bench.machine import machine
 from toolbox.bench.turn_taking import figures, targets
-from toolbox.bench.turn_taking.corpus import PURE_COUNTS, REAL_COUNTS, Counts, Half, some
+from toolbox.bench.turn_taking.corpus import PURE_COUNTS, REAL_COUNTS, CaseKind, Counts, Half, some
 from toolbox.bench.turn_taking.observation import CallObservations, Observation, SpeculationCount
 from toolbox.bench.turn_taking.pure import JudgedCall, Models, judged_corpus, run_corpus
 from toolbox.bench.turn_taking.real import RealResult, run_real
@@ -33,6 +33,19 @@ Say = Callable[[str, int], Callable[[int], None]]
 """Begins a part of the work: its name and how many steps it has; returns what to tell the number of steps done to."""
 
 
+def kinds_named(names: Sequence[str]) -> tuple[CaseKind, ...]:
+    """The classes of these names.
+
+    Raises:
+        ValueError: There is no such class; the message lists those there are.
+    """
+    known = {kind.value: kind for kind in CaseKind}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no class is called {name!r}: there are {', '.join(known)}")
+    return tuple(known[name] for name in names)
+
+
 @dataclass(frozen=True)
 class TurnTakingPlan:
     """What `bench turn-taking` was asked for; `half` TUNING is for choosing settings, never for reporting."""
@@ -46,7 +59,11 @@ class TurnTakingPlan:
     seed: int = 1
     config: Path | None = None
     settings: tuple[str, ...] = ()
+    kinds: tuple[CaseKind, ...] = ()
+    """Classes to play; none means all."""
     cache: Path | None = None
+    keep: Path | None = None
+    """Where single observations, and in real time the calls' event logs, are kept; None keeps neither."""
 
     @property
     def half(self) -> Half:
@@ -56,18 +73,23 @@ class TurnTakingPlan:
     @property
     def pure_counts(self) -> Counts:
         """Cases of each class in virtual time."""
-        return some(PURE_COUNTS, _SHORT_PURE) if self.short else PURE_COUNTS
+        return self._chosen(some(PURE_COUNTS, _SHORT_PURE) if self.short else PURE_COUNTS)
 
     @property
     def real_counts(self) -> Counts:
         """Cases of each class in real time."""
-        return some(REAL_COUNTS, _SHORT_REAL) if self.short else REAL_COUNTS
+        return self._chosen(some(REAL_COUNTS, _SHORT_REAL) if self.short else REAL_COUNTS)
+
+    def _chosen(self, counts: Counts) -> Counts:
+        return {kind: count for kind, count in counts.items() if kind in self.kinds} if self.kinds else counts
 
     def differences(self) -> dict[str, Any]:
         """What differs from the default."""
         default = TurnTakingPlan()
         names = ("oracle_ms", "pure", "short", "sweep", "tuning", "parallel", "seed")
         changed = {name: getattr(self, name) for name in names if getattr(self, name) != getattr(default, name)}
+        if self.kinds:
+            changed["classes"] = [kind.value for kind in self.kinds]
         return changed | dict(setting.split("=", 1) for setting in self.settings)
 
 
@@ -113,6 +135,7 @@ def _measure_pure(plan: TurnTakingPlan, say: Say) -> dict[str, Any]:
     began = time.monotonic()
     (seen,) = run_corpus(corpus, [engine], models, workers=workers, on_case=say("cases in virtual time", cases))
     took = time.monotonic() - began
+    _keep(plan, "pure", seen)
     by_class = figures.classes(_cases(seen))
     result: dict[str, Any] = {
         "classes": by_class,
@@ -145,6 +168,13 @@ def _corpus(plan: TurnTakingPlan, counts: Counts, say: Say, workers: int) -> lis
 
 
 def _of_orchestrator(settings: Sequence[str]) -> list[str]:
+    """Those of the engine's own service; the other services' mean nothing in virtual time."""
+    strays = [setting for setting in settings if setting.split(".", 1)[0] not in SECTIONS]
+    if strays:
+        remedy = f"begin with {', '.join(SECTIONS)}: orchestrator.endpointing.complete_ms=300"
+        raise SettingsError(
+            Problem(stray.split("=", 1)[0], "no service has such a section", remedy) for stray in strays
+        )
     return [setting for setting in settings if setting.startswith("orchestrator.")]
 
 
@@ -163,8 +193,10 @@ async def _measure_real(plan: TurnTakingPlan, say: Say) -> dict[str, Any]:
         oracle_ms=plan.oracle_ms,
         config=plan.config,
         settings=plan.settings,
+        keep=plan.keep,
         on_cases=say("cases in real time", cases),
     )
+    _keep(plan, "real", result.calls)
     seen = _cases(result.calls)
     by_class = figures.classes(seen)
     if "complete" in by_class:
@@ -205,6 +237,15 @@ def _health(result: RealResult) -> dict[str, Any]:
 
 
 # --------------------------------------------------------------------------------------------------------------- both
+
+
+def _keep(plan: TurnTakingPlan, mode: str, calls: Sequence[CallObservations]) -> None:
+    """Write what was seen of each call as a line of JSON, so that a case that went wrong can be looked into."""
+    if plan.keep is None:
+        return
+    plan.keep.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{call.model_dump_json()}\n" for call in calls)
+    (plan.keep / f"observations-{mode}.jsonl").write_text(lines, encoding="utf-8")
 
 
 def _cases(calls: Sequence[CallObservations]) -> list[Observation]:

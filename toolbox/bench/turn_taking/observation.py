@@ -25,6 +25,19 @@ class EngineTimings(BaseModel):
     first_frame_sent: float | None = None
 
 
+class Resumption(BaseModel):
+    """A place where the agent went on with a reply after a `clear`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    repeated_ms: float
+    """Sound that was heard before and after; negative: that was never heard."""
+    words_lost: int
+    """Words of which more than half was never heard."""
+    words_repeated: int
+    """Words that had been heard to their end and were said again."""
+
+
 class Observation(BaseModel):
     """One case."""
 
@@ -45,6 +58,8 @@ class Observation(BaseModel):
     """After a cut-off: from the caller's going on to the agent's silence."""
     joined: bool | None = None
     """After a cut-off: whether the answer was to all that was said; None when there was none."""
+    understood: bool | None = None
+    """Whether what was answered is word for word what was said; None when that is not known."""
     early_commits: int = 0
     """Turns the engine took before the caller's end, heard or not."""
     barge_in_ms: float | None = None
@@ -53,6 +68,8 @@ class Observation(BaseModel):
     """Whether what the agent was saying was given up."""
     hiccups_ms: list[float] = []
     """Silences of the agent after which it resumed."""
+    resumptions: list[Resumption] = []
+    """Where it resumed; in real time only."""
     stale_ms: float = 0.0
     """Sound of a silenced playout that arrived after its `clear`."""
     stuck: bool = False
@@ -98,3 +115,5 @@ class CallObservations(BaseModel):
     left: int = 0
     """Cases that were not played because the call was stuck before."""
     failure: str = ""
+    call_log: str = ""
+    """Name of the gateway's log of it, which holds its id; empty in virtual time."""

@@ -107,6 +107,8 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         if not value.get("n"):
             return "–"
+        if "p50" not in value:
+            return ", ".join(f"{escape(key)} {_value(each)}" for key, each in value.items())
         return f"p50 <b>{_number(value['p50'])}</b>, p95 <b>{_number(value['p95'])}</b>, most {_number(value['max'])}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return " to ".join(_number(one) for one in value)

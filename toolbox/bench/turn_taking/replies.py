@@ -14,6 +14,8 @@ from toolbox.bench.turn_taking.corpus.voice import RATE_HZ, audible_span
 from toolbox.phone import speak
 from toolbox.phone.line import band_limit
 
+GREETING = "Hello."
+"""Short, so that few lines give back enough of it to be taken for a caller."""
 BRIEF = "Here is what I found for you."
 LONG = (
     "Here is what I have found for you, and it takes a moment to tell. "

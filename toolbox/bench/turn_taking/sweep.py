@@ -40,9 +40,9 @@ def _endpoint(finalize: float, complete: float, unfinished: float) -> Variant:
 ENDPOINTING = (
     Variant("default"),
     _endpoint(80, 160, 800),
-    _endpoint(100, 200, 1000),
-    _endpoint(110, 220, 1200),
-    _endpoint(120, 220, 1400),
+    _endpoint(96, 200, 1000),
+    _endpoint(96, 220, 1200),
+    _endpoint(128, 220, 1300),
     _endpoint(120, 250, 1400),
     _endpoint(140, 300, 1500),
     _endpoint(140, 400, 1500),

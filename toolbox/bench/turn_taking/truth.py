@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from toolbox.bench.turn_taking.corpus import Word, written
 
-# A recogniser that hears most of a word guesses the rest; of one that it hears less than half of it knows nothing.
-_ENOUGH_MS = 40.0
 # An echo under the caller's own words is not understood.
 _MASKED_MS = 150.0
 
 
 def _middle(word: Word) -> float:
+    """A recogniser that hears most of a word guesses the rest; of one that it hears less than half of it says nothing.
+
+    So a word that lies across the border of two stretches is heard in exactly one of them.
+    """
     return (word.start_ms + word.end_ms) / 2
 
 
@@ -32,7 +34,7 @@ class SpokenWords:
 
     def text(self, from_ms: float, to_ms: float) -> str:
         """What is understood of a stretch of the line."""
-        mine = [word for word in self.caller if _middle(word) > from_ms and word.end_ms <= to_ms + _ENOUGH_MS]
+        mine = [word for word in self.caller if from_ms < _middle(word) <= to_ms]
         back = [
             word
             for word in self.echo(from_ms, to_ms)

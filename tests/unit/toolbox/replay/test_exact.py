@@ -33,11 +33,18 @@ from toolbox.replay.virtual import replay
     greet=st.booleans(),
     transcripts=st.booleans(),
     stt_ms=st.sampled_from([0.0, 100.0, 1500.0]),
+    languages=st.sampled_from([(), ("en", "de")]),
 )
 def test_any_call_is_decided_again_as_it_was(
-    tmp_path: Path, steps: list[tuple[str, object]], speculate: bool, greet: bool, transcripts: bool, stt_ms: float
+    tmp_path: Path,
+    steps: list[tuple[str, object]],
+    speculate: bool,
+    greet: bool,
+    transcripts: bool,
+    stt_ms: float,
+    languages: tuple[str, ...],
 ) -> None:
-    call = LoggedCall(folder=tmp_path, transcripts=transcripts, speculate=speculate, stt_ms=stt_ms)
+    call = LoggedCall(folder=tmp_path, transcripts=transcripts, speculate=speculate, stt_ms=stt_ms, languages=languages)
     call.begin(greet=greet)
     play(call, steps)
     call.end()

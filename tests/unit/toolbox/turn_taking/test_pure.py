@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine import EngineSettings
+from servicekit.settings import SettingsError
+from tests.asyncs import async_test
+from toolbox.bench.turn_taking import TurnTakingPlan, measure_turn_taking
 from toolbox.bench.turn_taking.corpus import CaseKind, Half
 from toolbox.bench.turn_taking.observation import CallObservations, Observation
 from toolbox.bench.turn_taking.pure import JudgedCall, Models, judged_corpus, run_corpus
@@ -84,6 +87,13 @@ def test_an_impatient_engine_cuts_into_pauses(corpus: list[JudgedCall]) -> None:
     hasty = {"finalize_after_ms": 60.0, "complete_ms": 100.0, "unfinished_ms": 100.0, "late_ms": 150.0, "cap_ms": 200.0}
     seen = run(corpus, Variant("hasty", {"endpointing": hasty}).over(EngineSettings()))
     assert any(case.cut_off_ms is not None for case in cases(seen, CaseKind.PAUSE_CLAUSE))
+
+
+@async_test
+async def test_a_setting_of_no_service_is_refused_by_its_name() -> None:
+    plan = TurnTakingPlan(pure=True, short=True, settings=("endpointing.complete_ms=300",))
+    with pytest.raises(SettingsError, match=r"endpointing\.complete_ms: no service .* orchestrator\.endpointing"):
+        await measure_turn_taking(plan, lambda part, steps: lambda done: None)
 
 
 def test_two_runs_of_one_corpus_see_the_same(corpus: list[JudgedCall]) -> None:

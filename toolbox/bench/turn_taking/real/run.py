@@ -50,9 +50,12 @@ async def run_real(
     oracle_ms: float | None,
     config: Path | None,
     settings: Sequence[str],
+    keep: Path | None,
     on_cases: Callable[[int], None],
 ) -> RealResult:
     """Run a corpus: first the calls in which the caller has the floor, with short replies, then the others.
+
+    ``keep`` is where the calls' event logs go, what was said included, for `parley replay`; None keeps none.
 
     Raises:
         ServiceFailedError: A process of the house cannot start.
@@ -66,13 +69,14 @@ async def run_real(
         await asyncio.to_thread(spoken_reply, reply)
         with tempfile.TemporaryDirectory(prefix="parley-turns-") as folder:
             heard = await asyncio.to_thread(write_grammar, Path(folder), chosen) if oracle_ms is None else ()
+            kept = _kept(keep / ("brief" if reply == BRIEF else "long")) if keep is not None else ()
             async with house(
                 Path(folder),
                 reply=reply,
                 calls=parallel,
                 oracle_ms=oracle_ms,
                 config=config,
-                settings=(*heard, *settings),
+                settings=(*heard, *kept, *settings),
             ) as home:
                 ward = _Ward(home, reply, parallel, on_cases, done)
                 async with asyncio.TaskGroup() as calling:
@@ -86,6 +90,14 @@ async def run_real(
                     result.oracle_not_found += home.oracle.not_found
     result.client_frames_late_pct = round(100 * late / frames, 2) if frames else 0.0
     return result
+
+
+def _kept(folder: Path) -> tuple[str, ...]:
+    return (
+        f"orchestrator.event_log.folder={folder}",
+        "orchestrator.event_log.transcripts=true",
+        "orchestrator.event_log.keep_files=10000",
+    )
 
 
 def _take_metrics(result: RealResult, home: House, *, turns: bool) -> None:
@@ -143,6 +155,7 @@ class _Ward:
             turns = await self._turns(log, began_ms) if log is not None else {}
             seen = observe_call(played, line, turns)
             seen.failure, seen.left = failure, len(plan.cases) - len(played)
+            seen.call_log = log.name if log is not None else ""
             self.cases += len(plan.cases)
             self._on_cases(self.cases)
             return seen

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.engine import words_of
 from toolbox.bench.turn_taking.corpus import TURN_KINDS, CaseKind, written
+from toolbox.bench.turn_taking.corpus.places import DIGITS
 from toolbox.bench.turn_taking.observation import CallObservations, EngineTimings, Observation, SpeculationCount
 from toolbox.bench.turn_taking.real.caller import AUDIBLE_DBFS, PlayedCase
 from toolbox.bench.turn_taking.real.line import CallerLine
+from toolbox.bench.turn_taking.real.resuming import resumptions
 from toolbox.phone import Heard
-from toolbox.phone.heard import power_of_dbfs
+from toolbox.phone.heard import HeardMark, MediaArrival, power_of_dbfs
 
 _CLEAR_WITHIN_MS = 1000.0
-# An agent that means to go on is silent for longer than this; what comes sooner had been sent before the `clear`.
-_STALE_WITHIN_MS = 120.0
+# An agent that goes on after a `clear` is silent for a moment; what comes sooner belongs to what was before.
+_GOES_ON_AFTER_MS = 20.0
+_MARK_EVERY_MS = 200.0
 _SAME_TURN_MS = 1500.0
+_DIGIT: Final = re.compile(r"[0-9]")
 _STAGES = ("stt_final", "commit", "llm_first_content", "first_clause", "tts_first_audio", "first_frame_sent")
 
 
@@ -66,6 +72,14 @@ def observe_call(played: Sequence[PlayedCase], line: CallerLine, turns: dict[int
             _see_turn(observation, one, line, loud, turns)
         elif one.reply_ms is not None:
             _see_over(observation, one, heard, line, loud, turns)
+            if not observation.cancelled:
+                observation.resumptions = resumptions(
+                    heard.media,
+                    heard.clears,
+                    line.reply,
+                    from_at=heard.origin + one.reply_ms / 1000.0,
+                    until_at=heard.origin + one.until_ms / 1000.0,
+                )
         seen.cases.append(observation)
     seen.speculation = _speculation(turns)
     return seen
@@ -104,9 +118,10 @@ def _see_turn(
     if seen.answered_ms is not None and answering is not None:
         stages = {name: answering.timings.get(name) for name in _STAGES}
         seen.engine = EngineTimings(eos_error_ms=answering.eos_ms - seen.ended_ms, **stages)
-    if early and seen.answered_ms is not None:
+    if seen.answered_ms is not None:
         own = [word for word in line.words.caller if seen.began_ms - 1.0 <= word.start_ms <= seen.ended_ms]
-        seen.joined = answering is not None and _letters(_whole(answering, turns)) == _letters(written(own))
+        seen.understood = answering is not None and _letters(_whole(answering, turns)) == _letters(written(own))
+        seen.joined = seen.understood if early else None
 
 
 def _turn_near(turns: dict[int, LoggedTurn], ended_ms: float) -> LoggedTurn | None:
@@ -125,7 +140,8 @@ def _whole(turn: LoggedTurn, turns: dict[int, LoggedTurn]) -> str:
 
 
 def _letters(text: str) -> str:
-    return "".join(words_of(text))
+    """A text without spaces and punctuation, its digits as words: some recognisers write them so."""
+    return _DIGIT.sub(lambda digit: DIGITS[int(digit[0])], "".join(words_of(text)))
 
 
 def _see_over(
@@ -150,10 +166,49 @@ def _see_over(
     seen.cancelled = told is not None and told.outcome != "completed"
     if not seen.cancelled:
         gaps = [
-            next((begin - at for begin, _ in loud if at + _STALE_WITHIN_MS < begin <= until), None) for at in clears
+            next((begin - at for begin, _ in loud if at + _GOES_ON_AFTER_MS < begin <= until), None) for at in clears
         ]
         seen.hiccups_ms = [gap for gap in gaps if gap is not None]
-    seen.stale_ms = max((sum(ms for at, ms in loud if c < at <= c + _STALE_WITHIN_MS) for c in clears), default=0.0)
+    ends = [*(clear.at for clear in heard.clears[1:]), math.inf]
+    seen.stale_ms = max(
+        (
+            stale_ms(clear.at, heard.media, heard.marks, until=end)
+            for clear, end in zip(heard.clears, ends, strict=False)
+            if line.ms_of(clear.at) in clears
+        ),
+        default=0.0,
+    )
+
+
+def stale_ms(
+    clear_at: float, media: Sequence[MediaArrival], marks: Sequence[HeardMark], *, until: float = math.inf
+) -> float:
+    """Sound of a silenced playout that came after its `clear`; times are the phone's clock.
+
+    ``until`` is the next `clear`: what was begun between the two and had no mark yet is not of this one.
+
+    Every 200 ms of a playout's sound, counted from its first, are followed by a mark that names the playout. So what
+    comes after a `clear` before a mark of an old playout is stale, and so is what makes the first stretch before a new
+    playout's mark too long.
+    """
+    old = max((_playout_of(mark) for mark in marks if mark.received_at <= clear_at), default=0)
+    stale = waiting = 0.0
+    later = [mark for mark in marks if clear_at < mark.received_at < until]
+    arrivals = iter([one for one in media if clear_at < one.at < until])
+    arrival = next(arrivals, None)
+    for mark in later:
+        while arrival is not None and arrival.start < mark.behind:
+            waiting += arrival.size / 8.0
+            arrival = next(arrivals, None)
+        if _playout_of(mark) > old:
+            return stale + max(0.0, waiting - _MARK_EVERY_MS)
+        stale, waiting = stale + waiting, 0.0
+    waiting += sum(one.size / 8.0 for one in arrivals) + (arrival.size / 8.0 if arrival is not None else 0.0)
+    return stale + max(0.0, waiting - _MARK_EVERY_MS)
+
+
+def _playout_of(mark: HeardMark) -> int:
+    return int(mark.name.partition(".")[0])
 
 
 def _turn_told(turns: dict[int, LoggedTurn], reply_ms: float) -> LoggedTurn | None:
