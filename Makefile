@@ -1,6 +1,6 @@
 # Parley. `make demo` and `make test` set up what they need in .venv; `make check` is what CI runs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports contracts contracts-fresh contracts-baseline clean
+.PHONY: help demo test check format lint types imports embedded-whisper contracts contracts-fresh contracts-baseline clean
 
 PYTHON ?= python3.11
 # A CPU build of torch for Kokoro's tests. Where the default index serves CUDA builds (several GB), point pip at
@@ -9,7 +9,7 @@ TORCH_ARGS ?=
 TORCH ?= torch==2.13.0
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
-CODE := servicekit gateway orchestrator stt_service tts_service toolbox tests scripts
+CODE := servicekit gateway orchestrator stt_service tts_service toolbox tests scripts docs/examples
 # One line before each slow step, with the time it began.
 SAY = @printf '\n── %s  %s\n' "$$(date +%H:%M:%S)"
 
@@ -41,8 +41,14 @@ help:  ## What can be made
 demo: .venv/.light  ## Set up and play one call: speech in, speech out, an interruption, a farewell
 	$(BIN)/parley demo $(DEMO_ARGS)
 
+# Units side by side; what runs real processes in real time one after another, for it wants the machine to itself.
 test: .venv/.dev  ## Set up and run every test
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(SAY) "tests of units and contracts"
+	@failed=0; \
+	$(BIN)/python -m pytest tests/unit tests/contract -n auto --maxprocesses 4 --dist loadfile $(TEST_ARGS) || failed=1; \
+	printf '\n── %s  tests with processes\n' "$$(date +%H:%M:%S)"; \
+	$(BIN)/python -m pytest tests/process tests/deploy $(TEST_ARGS) || failed=1; \
+	exit $$failed
 
 check: lint types imports contracts-fresh test  ## What CI runs: format, lint, types, imports, contracts, tests
 
@@ -62,6 +68,10 @@ types: .venv/.dev  ## Types, strictly
 imports: .venv/.dev  ## Who may import whom
 	$(SAY) "import-linter"
 	$(BIN)/lint-imports
+
+embedded-whisper: .venv/.dev  ## Train a small Whisper on the embedded voice, into build/embedded-whisper/model (over an hour)
+	$(SAY) "training the embedded Whisper: corpus, training, export, examination"
+	$(BIN)/python -m scripts.embedded_whisper.train_embedded all --work build/embedded-whisper
 
 contracts: .toolchain/.done  ## Generate the Python beside the contracts
 	.toolchain/bin/python scripts/contracts.py generate

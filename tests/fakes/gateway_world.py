@@ -286,6 +286,13 @@ class GatewayWorld:
 Scenario = Callable[[GatewayWorld], Awaitable[None]]
 
 
+async def leave(world: GatewayWorld, stream: RawStream) -> None:
+    """End a call made by hand."""
+    await stream.socket.close()
+    await world.hang_up(stream.call_sid)
+    await world.no_calls()
+
+
 def fault(scenario: Scenario) -> Callable[[GatewayWorld], None]:
     """A test of one fault: the scenario, then a call on which everything must work."""
 

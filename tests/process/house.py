@@ -67,6 +67,14 @@ async def until(what: str, condition: Callable[[], Awaitable[T | None]]) -> T:
         raise AssertionError(f"it never came to this: {what}") from None
 
 
+async def all_gone(exchanges: Sequence[FakeExchange]) -> float:
+    """Wait until the client has closed all of these requests; when that was noticed."""
+    async with asyncio.timeout(HANG_GUARD_S):
+        for exchange in exchanges:
+            await exchange.gone.wait()
+    return time.monotonic()
+
+
 class Talk:
     """One call and what the gateway's call log says of it."""
 

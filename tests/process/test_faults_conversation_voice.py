@@ -1,4 +1,4 @@
-"""Rows 50 and 59 of the catalogue of faults: the voice is killed, or interrupted, in mid-reply.
+"""Rows 49, 50 and 59 of the catalogue of faults: recogniser or voice are killed in the middle, or a reply interrupted.
 
 Through all four real processes and the telephone; each ends with a call that must work.
 """
@@ -6,13 +6,13 @@ Through all four real processes and the telephone; each ends with a call that mu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from tests.fakes.brain_servers import DONE, ROLE, Act, FakeExchange, delta, silent, streaming, streaming_then_silent
-from tests.process.house import HANG_GUARD_S, NOON, Entry, House, Talk, fault, saying, until
+from tests.process.house import HANG_GUARD_S, NOON, Entry, House, Talk, all_gone, fault, saying, until
 from toolbox.phone import Spoken
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
@@ -32,6 +32,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "orchestrator.tts.ahead_ms=500",
         # A process takes seconds to start on a machine that has much to do.
         "orchestrator.tts.patience_s=30",
+        "orchestrator.stt.patience_s=30",
+        "orchestrator.endpointing.cap_ms=30000",
         "orchestrator.watchdogs.content_gap_ms=30000",
     )
     with House(tmp_path_factory.mktemp("house"), *settings) as running:
@@ -53,6 +55,30 @@ def telling(*parts: str, go_on: asyncio.Event) -> Act:
         await exchange.end()
 
     return act
+
+
+# ------------------------------------------------------------------------------------ 49: the recogniser is killed
+
+
+@fault
+async def test_row_49_a_recogniser_killed_in_mid_utterance_is_replaced_and_no_word_is_lost(house: House) -> None:
+    house.act = saying(NOON)
+    async with house.talk() as talk:
+        await talk.greeted()
+        asked = len(house.asked)
+        spoken = await talk.speak("what is seven plus five")
+        await house.taken(stt=1)
+        pid = house.stage.group.kill("stt")
+        await spoken.finished()
+        await house.restarted("stt", pid)
+        await talk.logged("turn", state="ended", outcome="completed")
+        heard = " ".join(line["text"] for line in talk.entries("transcript", speaker="caller", final=True))
+        # The first word was said to the process that died, the last one to nobody.
+        assert heard == "what is seven plus five"
+        assert heard in repr(house.asked[-1].body["messages"])
+        assert len({repr(exchange.body["messages"]) for exchange in house.asked[asked:]}) == 1
+        assert talk.said().endswith(NOON)
+        await talk.hang_up()
 
 
 # ----------------------------------------------------------------------------------------- 50: the voice is killed
@@ -140,13 +166,6 @@ def kept(exchange: FakeExchange) -> list[str]:
 async def answered(talk: Talk, known: int) -> None:
     """Wait until one more question than were known was answered."""
     await talk.logged("turn", count=known + 1, state="ended", outcome="completed")
-
-
-async def all_gone(exchanges: Sequence[FakeExchange]) -> None:
-    """Wait until the client has closed all of these requests."""
-    async with asyncio.timeout(HANG_GUARD_S):
-        for exchange in exchanges:
-            await exchange.gone.wait()
 
 
 @fault

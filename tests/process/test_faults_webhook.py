@@ -9,7 +9,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ from toolbox.phone import sign
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[GatewayWorld]:
-    with GatewayWorld() as surroundings:
-        yield surroundings
 
 
 # ---------------------------------------------------------------------------------------------------- signatures

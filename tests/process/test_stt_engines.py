@@ -3,69 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from parley.stt.v1 import stt_pb2, stt_pb2_grpc
+from tests.models.moonshine import build_moonshine
 from tests.models.whisper import build_whisper
+from tests.process.service_alone import GUARD_S, is_healthy_and_listed, refusal, running
 from tests.unit.stt_service.loopback import FINISH, config, in_pieces, spoken
 
 pytestmark = pytest.mark.process
 
 SERVICE = "parley.stt.v1.SpeechToText"
-GUARD_S = 60.0
-"""A hang guard, never a measure."""
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(arguments: Sequence[str], ready: Path) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "protos")])
-    command = [sys.executable, "-m", "stt_service", "--set", "stt.listen=127.0.0.1:0", "--ready-file", str(ready)]
-    return subprocess.Popen(
-        [*command, *arguments],
-        env=environment,
-        cwd=ready.parent,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@contextmanager
-def running(tmp_path: Path, *settings: str) -> Iterator[tuple[subprocess.Popen[str], grpc.Channel]]:
-    """A service that is ready, and a channel to it; ended with SIGTERM."""
-    ready = tmp_path / "ready.json"
-    process = start([word for setting in settings for word in ("--set", setting)], ready)
-    try:
-        deadline = time.monotonic() + GUARD_S
-        while not ready.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "it never became ready"
-            time.sleep(0.02)
-        address = json.loads(ready.read_text(encoding="utf-8"))["addresses"]["grpc"]
-        with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-            yield process, channel
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.communicate(timeout=GUARD_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
 
 
 def understood(stub: stt_pb2_grpc.SpeechToTextStub, words: str) -> stt_pb2.Final:
@@ -75,17 +28,8 @@ def understood(stub: stt_pb2_grpc.SpeechToTextStub, words: str) -> stt_pb2.Final
 
 
 def test_the_embedded_recogniser_starts_alone_and_answers_everything(tmp_path: Path) -> None:
-    with running(tmp_path, "stt.engine=pocketsphinx", "stt.capacity=3") as (process, channel):
-        health = health_pb2_grpc.HealthStub(channel)
-        for name in ("", SERVICE):
-            answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=GUARD_S)
-            assert answer.status == health_pb2.HealthCheckResponse.SERVING
-
-        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
-        request = reflection_pb2.ServerReflectionRequest(list_services="")
-        (listed,) = reflection.ServerReflectionInfo(iter([request]), timeout=GUARD_S)
-        assert SERVICE in {service.name for service in listed.list_services_response.service}
-
+    with running("stt", tmp_path, "stt.engine=pocketsphinx", "stt.capacity=3") as (process, channel):
+        is_healthy_and_listed(channel, SERVICE)
         stub = stt_pb2_grpc.SpeechToTextStub(channel)
         info = stub.GetInfo(stt_pb2.GetInfoRequest(), timeout=GUARD_S)
         assert (info.contract, info.engine, info.capacity) == ("parley.stt.v1", "pocketsphinx", 3)
@@ -96,12 +40,13 @@ def test_the_embedded_recogniser_starts_alone_and_answers_everything(tmp_path: P
 
 
 def test_auto_says_in_one_line_which_engine_listens_and_how_to_change_it(tmp_path: Path) -> None:
-    with running(tmp_path) as (process, channel):
+    with running("stt", tmp_path) as (process, channel):
         info = stt_pb2_grpc.SpeechToTextStub(channel).GetInfo(stt_pb2.GetInfoRequest(), timeout=GUARD_S)
         assert info.engine == "pocketsphinx"
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=GUARD_S)
     (line,) = (line for line in (output + errors).splitlines() if "demo's sentences only" in line)
+    assert "parley models pull whisper-base" in line
     assert "stt.whisper.model" in line
     assert "stt.engine" in line
 
@@ -111,7 +56,10 @@ def test_faster_whisper_starts_from_a_folder_and_listens(tmp_path: Path) -> None
     model = build_whisper(tmp_path / "models" / "whisper" / "base")
     # Its weights are random: what it hears is gibberish, which the gates against inventions would drop.
     gates = ("stt.whisper.log_prob_threshold=-100", "stt.whisper.compression_ratio_threshold=1000")
-    with running(tmp_path, f"stt.whisper.model_dir={model.parent}", "stt.whisper.device=cpu", *gates) as (_, channel):
+    with running("stt", tmp_path, f"stt.whisper.model_dir={model.parent}", "stt.whisper.device=cpu", *gates) as (
+        _,
+        channel,
+    ):
         stub = stt_pb2_grpc.SpeechToTextStub(channel)
         info = stub.GetInfo(stt_pb2.GetInfoRequest(), timeout=GUARD_S)
         assert (info.engine, info.model) == ("faster-whisper", "base")
@@ -120,8 +68,60 @@ def test_faster_whisper_starts_from_a_folder_and_listens(tmp_path: Path) -> None
         assert final.language == "en"
 
 
+def test_a_transcription_server_is_listened_with_and_named_when_it_is_not_there(tmp_path: Path) -> None:
+    class Server(BaseHTTPRequestHandler):
+        """A fake server that hears how much it was sent."""
+
+        def do_GET(self) -> None:
+            self._send({"data": [{"id": "only-one"}]})
+
+        def do_POST(self) -> None:
+            size = len(self.rfile.read(int(self.headers["content-length"])))
+            self._send({"text": f"heard {size // 10_000}"})
+
+        def _send(self, answer: object) -> None:
+            body = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    where = f"stt.openai.base_url=http://127.0.0.1:{server.server_address[1]}"
+    try:
+        with running("stt", tmp_path, "stt.engine=openai", where) as (_, channel):
+            stub = stt_pb2_grpc.SpeechToTextStub(channel)
+            info = stub.GetInfo(stt_pb2.GetInfoRequest(), timeout=GUARD_S)
+            assert (info.engine, info.partials) == ("openai", False)
+            assert info.model.startswith("only-one at 127.0.0.1:")
+            assert int(understood(stub, "what time is it").text.removeprefix("heard ")) > 2
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert "stt.openai.base_url" in "".join(refusal("stt", tmp_path, "stt.engine=openai", where, code=1))
+
+
+@pytest.mark.heavy
+def test_moonshine_starts_from_a_folder_and_listens(tmp_path: Path) -> None:
+    model = build_moonshine(tmp_path / "models" / "moonshine" / "tiny")
+    where = (f"stt.moonshine.model_dir={model.parent}", "stt.moonshine.workers=1", "stt.capacity=1")
+    with running("stt", tmp_path, "stt.engine=moonshine", *where) as (_, channel):
+        stub = stt_pb2_grpc.SpeechToTextStub(channel)
+        info = stub.GetInfo(stt_pb2.GetInfoRequest(), timeout=GUARD_S)
+        assert (info.engine, info.model, info.capacity) == ("moonshine", "streaming tiny", 1)
+        assert understood(stub, "what time is it").text
+
+
 WRONG = [
     ("stt.engine=vosk", "stt.engine"),
+    ("stt.openai.base_url=nowhere", "stt.openai.base_url"),
+    ("stt.moonshine.workers=-1", "stt.moonshine.workers"),
     ("stt.capacity=-1", "stt.capacity"),
     ("stt.capacty=3", "stt.capacty"),
     ("stt.max_utterance_s=0", "stt.max_utterance_s"),
@@ -132,9 +132,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("setting", "name"), WRONG)
 def test_a_wrong_setting_stops_it_with_the_settings_name(setting: str, name: str, tmp_path: Path) -> None:
-    process = start(["--set", setting], tmp_path / "ready.json")
-    _, errors = process.communicate(timeout=GUARD_S)
-    assert process.returncode == 2
+    _, errors = refusal("stt", tmp_path, setting, code=2)
     assert name in errors
 
 
@@ -151,13 +149,13 @@ def test_what_it_cannot_load_stops_it_with_the_remedy(tmp_path: Path) -> None:
     unstartable = [
         (["stt.engine=faster-whisper", f"stt.whisper.model={tmp_path / 'nowhere'}"], "stt.whisper.model"),
         (["stt.engine=faster-whisper", f"stt.whisper.model={empty}"], "tokenizer.json"),
+        (["stt.engine=faster-whisper", f"stt.whisper.model_dir={empty}"], "parley models pull whisper-base"),
+        (["stt.engine=moonshine", f"stt.moonshine.model={empty}"], "frontend.model.ort"),
         # Files that are there and broken are an error even for `auto`, never a reason to fall back in silence.
         ([f"stt.whisper.model={corrupt}", "stt.whisper.device=cpu"], "stt.whisper.model"),
         (["stt.engine=pocketsphinx", f"stt.pocketsphinx.grammar={empty / 'x.gram'}"], "stt.pocketsphinx.grammar"),
     ]
     for settings, name in unstartable:
-        process = start([word for setting in settings for word in ("--set", setting)], tmp_path / "ready.json")
-        output, errors = process.communicate(timeout=GUARD_S)
-        assert process.returncode == 1, settings
-        assert name in output + errors
-        assert "Traceback" not in output + errors
+        said = "".join(refusal("stt", tmp_path, *settings, code=1))
+        assert name in said
+        assert "Traceback" not in said

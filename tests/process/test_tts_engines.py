@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from parley.tts.v1 import tts_pb2, tts_pb2_grpc
 from servicekit.audio import MULAW_8K
 from tests.models.kokoro import build_kokoro
+from tests.process.service_alone import GUARD_S, is_healthy_and_listed, refusal, running
 
 pytestmark = pytest.mark.process
 
 SERVICE = "parley.tts.v1.TextToSpeech"
-GUARD_S = 60.0
-"""A hang guard, never a measure."""
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(arguments: Sequence[str], ready: Path) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "protos")])
-    command = [sys.executable, "-m", "tts_service", "--set", "tts.listen=127.0.0.1:0", "--ready-file", str(ready)]
-    return subprocess.Popen(
-        [*command, *arguments],
-        env=environment,
-        cwd=ready.parent,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@contextmanager
-def running(tmp_path: Path, *settings: str) -> Iterator[tuple[subprocess.Popen[str], grpc.Channel]]:
-    """A service that is ready, and a channel to it; ended with SIGTERM."""
-    ready = tmp_path / "ready.json"
-    process = start([word for setting in settings for word in ("--set", setting)], ready)
-    try:
-        deadline = time.monotonic() + GUARD_S
-        while not ready.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "it never became ready"
-            time.sleep(0.02)
-        address = json.loads(ready.read_text(encoding="utf-8"))["addresses"]["grpc"]
-        with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-            yield process, channel
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.communicate(timeout=GUARD_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
 
 
 def spoken(stub: tts_pb2_grpc.TextToSpeechStub, words: str) -> list[tts_pb2.SynthesizeResponse]:
@@ -78,17 +28,8 @@ def spoken(stub: tts_pb2_grpc.TextToSpeechStub, words: str) -> list[tts_pb2.Synt
 
 
 def test_the_embedded_voice_starts_alone_and_answers_everything(tmp_path: Path) -> None:
-    with running(tmp_path, "tts.engine=espeak", "tts.capacity=3") as (process, channel):
-        health = health_pb2_grpc.HealthStub(channel)
-        for name in ("", SERVICE):
-            answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=GUARD_S)
-            assert answer.status == health_pb2.HealthCheckResponse.SERVING
-
-        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
-        request = reflection_pb2.ServerReflectionRequest(list_services="")
-        (listed,) = reflection.ServerReflectionInfo(iter([request]), timeout=GUARD_S)
-        assert SERVICE in {service.name for service in listed.list_services_response.service}
-
+    with running("tts", tmp_path, "tts.engine=espeak", "tts.capacity=3") as (process, channel):
+        is_healthy_and_listed(channel, SERVICE)
         stub = tts_pb2_grpc.TextToSpeechStub(channel)
         info = stub.GetInfo(tts_pb2.GetInfoRequest(), timeout=GUARD_S)
         assert (info.contract, info.engine, info.capacity) == ("parley.tts.v1", "espeak", 3)
@@ -100,7 +41,7 @@ def test_the_embedded_voice_starts_alone_and_answers_everything(tmp_path: Path) 
 
 
 def test_it_loads_no_torch_for_the_embedded_voice(tmp_path: Path) -> None:
-    with running(tmp_path, "tts.engine=espeak") as (process, channel):
+    with running("tts", tmp_path, "tts.engine=espeak") as (process, channel):
         grpc.channel_ready_future(channel).result(GUARD_S)
         maps = Path(f"/proc/{process.pid}/maps")
         if maps.exists():
@@ -113,6 +54,7 @@ def test_it_loads_no_torch_for_the_embedded_voice(tmp_path: Path) -> None:
 def test_kokoro_starts_from_files_and_speaks(tmp_path: Path) -> None:
     files = build_kokoro(tmp_path, ("af_heart",))
     with running(
+        "tts",
         tmp_path,
         f"tts.kokoro.model={files.model}",
         f"tts.kokoro.config={files.config}",
@@ -133,14 +75,14 @@ WRONG = [
     ("tts.capacty=3", "tts.capacty"),
     ("tts.espeak.rate_wpm=5", "tts.espeak.rate_wpm"),
     ("tts.kokoro.device=tpu", "tts.kokoro.device"),
+    ("tts.openai.base_url=nowhere", "tts.openai.base_url"),
+    ("tts.fallback.de=festival", "tts.fallback"),
 ]
 
 
 @pytest.mark.parametrize(("setting", "name"), WRONG)
 def test_a_wrong_setting_stops_it_with_the_settings_name(setting: str, name: str, tmp_path: Path) -> None:
-    process = start(["--set", setting], tmp_path / "ready.json")
-    _, errors = process.communicate(timeout=GUARD_S)
-    assert process.returncode == 2
+    _, errors = refusal("tts", tmp_path, setting, code=2)
     assert name in errors
 
 
@@ -148,13 +90,14 @@ UNSTARTABLE = [
     (["tts.engine=kokoro", "tts.kokoro.model=/nowhere/model.pth"], "tts.kokoro.model"),
     (["tts.engine=espeak", "tts.voice=nobody"], "tts.voice"),
     (["tts.engine=espeak", "tts.language=zu"], "tts.language"),
+    (["tts.engine=piper", "tts.piper.voices=/nowhere"], "tts.piper.voices"),
+    (["tts.engine=openai", "tts.openai.base_url=http://127.0.0.1:1"], "tts.openai.base_url"),
+    (["tts.engine=espeak", "tts.fallback.de=espeak"], "tts.fallback"),
 ]
 
 
 @pytest.mark.parametrize(("settings", "name"), UNSTARTABLE)
 def test_what_it_cannot_load_stops_it_with_the_remedy(settings: list[str], name: str, tmp_path: Path) -> None:
-    process = start([word for setting in settings for word in ("--set", setting)], tmp_path / "ready.json")
-    output, errors = process.communicate(timeout=GUARD_S)
-    assert process.returncode == 1
-    assert name in output + errors
-    assert "Traceback" not in output + errors
+    said = "".join(refusal("tts", tmp_path, *settings, code=1))
+    assert name in said
+    assert "Traceback" not in said
