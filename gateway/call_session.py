@@ -307,6 +307,7 @@ class CallSession:
                         position=duration(news.position_s),
                         estimated=news.estimated,
                         offset=duration(self._tape.position_s),
+                        last=news.last,
                     )
                 )
 

@@ -12,6 +12,7 @@ from parley.conversation.v1 import conversation_pb2 as conv
 
 # How fast a voice speaks, where nothing better tells how far a reply was heard.
 _CHARACTERS_PER_MS = 0.015
+_PLAYED = conv.Playback.STATUS_PLAYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ class LeftOver:
 
 
 def left_over(memory: CallMemory, resume: conv.Resume, language: str, numbers: Numbers = "auto") -> LeftOver | None:
-    """What the last turn still owes the caller; None when it owes nothing."""
+    """What the last turn still owes the caller; None when it owes nothing.
+
+    A reply that turns out to have been heard to its end since the checkpoint was written is settled in the memory's
+    history: checkpoints come after all else, so the last one is easily lost.
+    """
     exchange = memory.history.exchanges[-1] if memory.history.exchanges else None
     if exchange is None or exchange.ended or not exchange.caller:
         return None
@@ -52,6 +57,8 @@ def left_over(memory: CallMemory, resume: conv.Resume, language: str, numbers: N
     heard = _heard_pieces(pieces, resume.playback) if pieces else _heard_by_time(segments, resume.playback)
     owed = tuple(segments[heard:])
     if not owed:
+        exchange.reply = written.strip()
+        memory.history.ended(exchange, interrupted=False)
         return None
     return LeftOver(
         exchange.turn_id,
@@ -68,6 +75,8 @@ def left_over(memory: CallMemory, resume: conv.Resume, language: str, numbers: N
 def _heard_pieces(pieces: Sequence[conv.Transcript], playback: Sequence[conv.Playback]) -> int:
     """How many pieces of a reply were heard to their end. The one that was cut is said again from its beginning."""
     heard = 0
+    if any(p.playout_id == pieces[-1].playout_id and p.last and p.status == _PLAYED for p in playback):
+        return len(pieces)
     for number, piece in enumerate(pieces):
         played_ms = _played_ms(playback, piece.playout_id)
         following = pieces[number + 1] if number + 1 < len(pieces) else None

@@ -139,6 +139,7 @@ class FakeGateway:
             mark=mark.mark,
             status=conv.Playback.STATUS_PLAYED,
             position=mark.position,
+            last=mark.last,
         )
         self.reported.append(playback)
         await self.send(conv.CallEvent(playback=playback))
@@ -223,12 +224,12 @@ class FakeGateway:
         """The last checkpoint that came."""
         return [e.checkpoint for e in self.events if e.HasField("checkpoint")][-1]
 
-    def resumption(self) -> conv.Resume:
-        """What this gateway would tell a successor."""
-        since = max(i for i, e in enumerate(self.events) if e.HasField("checkpoint"))
+    def resumption(self, checkpoints: int | None = None) -> conv.Resume:
+        """What this gateway would tell a successor, had no more than the first so many ``checkpoints`` reached it."""
+        since = [i for i, e in enumerate(self.events) if e.HasField("checkpoint")][:checkpoints][-1]
         playouts = [e.playout.playout_id for e in self.events if e.HasField("playout")]
         return conv.Resume(
-            checkpoint=self.checkpoint(),
+            checkpoint=self.events[since].checkpoint,
             highest_turn_id=max((e.turn.turn_id for e in self.events), default=0),
             highest_candidate_id=max((e.turn.candidate_id for e in self.events), default=0),
             highest_playout_id=max(playouts, default=0),

@@ -123,7 +123,7 @@ async def test_row_51_a_conversation_whose_orchestrator_dies_goes_on_with_its_me
         assert start.resume.highest_mark >= 2
         # What the dead one had sent is not played on, and the successor knows how far it was heard.
         reports = {each.mark: each for each in start.resume.playback}
-        assert reports[1].status == PLAYED
+        assert (reports[1].status, reports[1].last) == (PLAYED, False)
         assert reports[start.resume.highest_mark].status == CLEARED
         assert 400 <= reports[start.resume.highest_mark].position.ToMilliseconds() < 5_000
         assert mark >= start.resume.highest_mark
@@ -132,7 +132,8 @@ async def test_row_51_a_conversation_whose_orchestrator_dies_goes_on_with_its_me
         assert successor.audio[0].offset.ToMilliseconds() == 500
         offsets = [piece.offset.ToMilliseconds() for piece in successor.audio]
         assert offsets == list(range(500, 500 + 20 * len(offsets), 20))
-        assert (await successor.playback_of(successor.say(2, 0.2))).status == PLAYED
+        played = await successor.playback_of(successor.say(2, 0.2))
+        assert (played.status, played.last) == (PLAYED, True)
         successor.control(after=2, hang_up={})
         await call.wait_ended()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from parley.conversation.v1 import conversation_pb2 as conv
 from tests.asyncs import async_test
 from tests.fakes.orchestrator_brain import FakeBrain
@@ -16,10 +18,10 @@ STORY = (
 )
 
 
-def resumed(call: FakeGateway) -> conv.Start:
-    """The `start` with which the call goes to another server."""
+def resumed(call: FakeGateway, checkpoints: int | None = None) -> conv.Start:
+    """The `start` with which the call goes to another server, of whose checkpoints the first so many had come."""
     start = start_of()
-    start.resume.CopyFrom(call.resumption())
+    start.resume.CopyFrom(call.resumption(checkpoints))
     return start
 
 
@@ -42,6 +44,30 @@ async def test_the_successor_remembers_what_was_said() -> None:
             assert ready.ready.resumed
             assert ended.outcome == conv.TURN_OUTCOME_COMPLETED
             assert "greeting" not in call.spoken()
+    told = [m.content for m in brain.requests[1].messages]
+    assert told == ["Hello! How can I help you?", "what time is it", "It is noon.", "what did i ask"]
+
+
+@pytest.mark.parametrize("written_known", [True, False])
+@async_test
+async def test_a_reply_heard_after_the_last_checkpoint_that_came_is_remembered(written_known: bool) -> None:
+    brain = FakeBrain(("It is noon.",), ("You asked for the time.",))
+    async with conversations(brain, FakeStt(["what time is it", "what did i ask"])) as service:
+        async with service.call() as call:
+            await call.answer_greeting()
+            await call.ask()
+            await call.turn(1, conv.TURN_STATE_ENDED)
+            states = [e.checkpoint.state for e in call.events if e.HasField("checkpoint")]
+            wanted = b'"written":"It is noon."' if written_known else b"what time is it"
+            start = resumed(call, checkpoints=next(i for i, state in enumerate(states, 1) if wanted in state))
+        await service.slots.wait_idle()
+        async with service.call(start) as call:
+            await call.until(lambda e: e.HasField("ready"))
+            await call.be_silent(500)
+            await call.ask()
+            await call.turn(2, conv.TURN_STATE_ENDED)
+            await call.hang_up()
+            assert call.spoken() == "You asked for the time."
     told = [m.content for m in brain.requests[1].messages]
     assert told == ["Hello! How can I help you?", "what time is it", "It is noon.", "what did i ask"]
 

@@ -681,6 +681,7 @@ class Playback(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     ESTIMATED_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
     playout_id: _builtins.int
     """The playout."""
     mark: _builtins.int
@@ -689,6 +690,10 @@ class Playback(_message.Message):
     """What became of it."""
     estimated: _builtins.bool
     """True where the line gives no marks, or gave none in time, and the gateway reckoned by the clock."""
+    last: _builtins.bool
+    """True where it was the playout's last mark: with STATUS_PLAYED, the playout was heard to its end. A server that is
+    not told takes up a reply by how far it reckons that it was heard.
+    """
     @_builtins.property
     def position(self) -> _duration_pb2.Duration:
         """How much of the playout has been played, from its start."""
@@ -706,10 +711,11 @@ class Playback(_message.Message):
         position: _duration_pb2.Duration | None = ...,
         estimated: _builtins.bool = ...,
         offset: _duration_pb2.Duration | None = ...,
+        last: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimated", b"estimated", "mark", b"mark", "offset", b"offset", "playout_id", b"playout_id", "position", b"position", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimated", b"estimated", "last", b"last", "mark", b"mark", "offset", b"offset", "playout_id", b"playout_id", "position", b"position", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
