@@ -72,7 +72,9 @@ class _Dispatch:
                 index += 1
             samples = np.zeros(0, dtype=np.float32)
             if wav and count > 0:
-                samples = np.ctypeslib.as_array(wav, shape=(count,)).astype(np.float32) / np.float32(32768.0)
+                # Not numpy's `as_array`: for each new length it makes a ctypes type, which is never forgotten.
+                pcm = np.frombuffer(ctypes.string_at(wav, count * ctypes.sizeof(ctypes.c_short)), dtype=np.int16)
+                samples = pcm.astype(np.float32) / np.float32(32768.0)
             if self.sink is None:
                 return 1
             if not len(samples) and not words:

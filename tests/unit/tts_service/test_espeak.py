@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import subprocess
 import sys
@@ -85,6 +86,19 @@ def test_an_exception_of_the_reader_comes_out_of_speak() -> None:
     with pytest.raises(KeyError, match="reader"):
         speak("hello", take, voice="en")
     assert len(espeak_speech("hello")[0]) > 4000
+
+
+def test_speaking_makes_no_new_types() -> None:
+    # A type is never forgotten by ctypes: one for each length of chunk made the service grow with every sentence.
+    def types() -> int:
+        gc.collect()
+        return len([each for each in gc.get_objects() if isinstance(each, type)])
+
+    espeak_speech("Once.")
+    before = types()
+    for number in range(20):
+        espeak_speech(f"Number {number**4}.")
+    assert types() == before
 
 
 def test_threads_take_turns_and_never_mix_their_speech() -> None:
