@@ -31,6 +31,7 @@ def test_the_short_form_reports_every_part() -> None:
     for name in ("espeak", "cached"):
         assert engines[name]["callers"] == 20
         assert set(engines[name]["burst_first_audio_ms"]) == DISTRIBUTION
+        assert set(engines[name]["rested_first_audio_ms"]) == DISTRIBUTION
     # What the two differ in, told by the service itself.
     assert (engines["espeak"]["cached_pct"], engines["cached"]["cached_pct"]) == (0.0, 100.0)
     assert engines["kokoro"]["realtime_streams"] > 0

@@ -15,7 +15,14 @@ from toolbox.bench.tts.service import running_voice
 from toolbox.bench.tts.soak import measure_soak
 from toolbox.bench.tts.targets import targets
 from toolbox.bench.tts.texts import all_familiar, familiar, fresh, long_reply
-from toolbox.bench.tts.turns import CALLERS, measure_alone, measure_bursts, measure_cancelling, measure_turns
+from toolbox.bench.tts.turns import (
+    CALLERS,
+    measure_alone,
+    measure_bursts,
+    measure_cancelling,
+    measure_rested,
+    measure_turns,
+)
 
 _TURN_S = 6.0
 PARTS = ("espeak", "cached", "kokoro", "round-trip", "soak")
@@ -98,6 +105,7 @@ async def _espeak(plan: TtsPlan, say: Say) -> dict[str, Any]:
             **await measure_turns(voice.stub, fresh, seconds=plan.seconds, seed=plan.seed, on_turns=on_turns),
             **await measure_bursts(voice.stub, fresh, bursts=1 if plan.short else 15, seed=plan.seed),
             **await measure_alone(voice.stub, fresh, replies=10 if plan.short else 100, seed=plan.seed),
+            **await measure_rested(voice.stub, fresh, replies=5 if plan.short else 50, seed=plan.seed),
             **await measure_cancelling(voice.stub, times=5 if plan.short else 50, reply=long_reply),
         }
 
@@ -112,6 +120,7 @@ async def _cached(plan: TtsPlan, say: Say) -> dict[str, Any]:
             **await measure_turns(voice.stub, familiar, seconds=plan.seconds, seed=plan.seed, on_turns=on_turns),
             **await measure_bursts(voice.stub, familiar, bursts=1 if plan.short else 15, seed=plan.seed),
             **await measure_alone(voice.stub, familiar, replies=10 if plan.short else 100, seed=plan.seed),
+            **await measure_rested(voice.stub, familiar, replies=5 if plan.short else 50, seed=plan.seed),
             **await measure_cancelling(
                 voice.stub, times=5 if plan.short else 50, reply=lambda number: all_familiar() * 4
             ),

@@ -16,6 +16,7 @@ from toolbox.bench.tts.texts import long_reply
 CALLERS = 20
 _SENTENCE_APART_S = 0.15
 _THINKING_S = (0.3, 1.5)
+_REST_S = 0.3
 
 Words = Callable[[random.Random], list[str]]
 
@@ -78,6 +79,18 @@ async def measure_alone(
         "alone_first_audio_ms": distribution([one.first_audio_ms for one in spoken], 2),
         "rtf": round(worked / sum(one.seconds for one in spoken), 4),
     }
+
+
+async def measure_rested(
+    stub: tts_pb2_grpc.TextToSpeechAsyncStub, words: Words, *, replies: int, seed: int
+) -> dict[str, Any]:
+    """One reply after the other, with a rest before each: what waking up costs on this machine."""
+    chance = random.Random(seed)
+    first: list[float] = []
+    for _ in range(replies):
+        await asyncio.sleep(_REST_S)
+        first.append((await speak(stub, words(chance))).first_audio_ms)
+    return {"rested_first_audio_ms": distribution(first, 2)}
 
 
 async def measure_cancelling(
