@@ -1,16 +1,14 @@
 """Fake servers with OpenAI's speech API that behave, or misbehave, as openai-edge-tts and Kokoro-FastAPI do.
 
-Real sockets, HTTP written by hand so that every fault can be made. What they say is eSpeak's speech, really encoded.
+What they say is eSpeak's speech, really encoded.
 """
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import wave
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import av
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servicekit.audio import resample, to_int16
+from tests.fakes.openai_server import FakeOpenAIServer, FakeRequest, answering, failing
 from tts_service import espeak_speech
 
 Style: TypeAlias = Literal["kokoro-fastapi", "openai-edge-tts", "bare"]
@@ -70,61 +69,14 @@ def encoded(samples: NDArray[np.float32], audio_format: str, rate_hz: int = RATE
     return out.getvalue()
 
 
-@dataclass(eq=False)
-class FakeSpeech:
-    """One request for speech, and the means to answer it."""
+class FakeSpeech(FakeRequest):
+    """One request for speech."""
 
-    headers: dict[str, str]
-    body: dict[str, Any]
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    keep: bool = False
-
-    async def send(self, body: bytes, status: int = 200, content_type: str = "audio/mpeg", **more: str) -> None:
-        """Answer at once and whole."""
-        lines = [f"HTTP/1.1 {status} Whatever", f"content-type: {content_type}", f"content-length: {len(body)}"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in more.items()]
-        self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        await self.writer.drain()
-        self.keep = True
-
-    async def begin(self, content_type: str = "audio/pcm") -> None:
-        """Answer in chunks: the head of it."""
-        self.writer.write(
-            f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
-        )
-        await self.writer.drain()
-
-    async def chunk(self, data: bytes) -> None:
-        """The next chunk; an empty one ends the answer."""
-        self.writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-        await self.writer.drain()
-        self.keep = not data
-
-    async def until_gone(self) -> None:
-        """Wait, saying nothing, until the client closes the socket."""
-        try:
-            while await self.reader.read(1024):
-                pass
-        except ConnectionError:
-            pass
-        self.gone.set()
-
-
-def answering(body: object, status: int = 200, content_type: str = "application/json", **more: str) -> Act:
-    """Answer with a body: bytes as they are, anything else as JSON."""
-
-    async def act(request: FakeSpeech) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        await request.send(data, status, content_type, **more)
-
-    return act
-
-
-def failing(status: int, **more: str) -> Act:
-    """An HTTP error in the server's own words, which quote the text."""
-    return answering({"error": {"message": "input was: secret words"}}, status, **more)
+    @property
+    def body(self) -> dict[str, Any]:
+        """What it asks for."""
+        asked: dict[str, Any] = json.loads(self.content)
+        return asked
 
 
 def in_chunks(data: bytes, size: int, content_type: str = "audio/pcm") -> Act:
@@ -162,15 +114,6 @@ def stalling(data: bytes) -> Act:
     return act
 
 
-async def silent(request: FakeSpeech) -> None:
-    """Accept the request and say nothing, not even a header."""
-    await request.until_gone()
-
-
-async def hanging_up(request: FakeSpeech) -> None:
-    """Close the connection without an answer."""
-
-
 async def endless(request: FakeSpeech) -> None:
     """Send sound that never stops."""
     loud = encoded(spoken("never mind"), "pcm")
@@ -183,85 +126,21 @@ async def endless(request: FakeSpeech) -> None:
     request.gone.set()
 
 
-class FakeSpeechServer:
-    """Speaks as one kind of server does; ``then`` sets how the next requests are answered instead."""
+class FakeSpeechServer(FakeOpenAIServer[FakeSpeech]):
+    """Speaks as one kind of server does."""
+
+    path = "/v1/audio/speech"
+    kind = FakeSpeech
 
     def __init__(self, style: Style = "kokoro-fastapi", *, key: str = "", models: Sequence[str] = ("tts-1",)) -> None:
+        super().__init__(key=key, models=models)
         self.style = style
-        self.key = key
-        self.models = models
-        self.requests: list[FakeSpeech] = []
-        self.connections = 0
-        self.root = ""
         self.rate_hz = RATE_HZ
-        self._acts: list[Act] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Condition()
 
-    def then(self, *acts: Act) -> None:
-        """Answer the next requests so, one after the other; those after them properly again."""
-        self._acts += acts
+    def listing(self, path: str) -> object | None:
+        return {"voices": VOICES[self.style]} if path == _LISTS.get(self.style) else super().listing(path)
 
-    async def __aenter__(self) -> FakeSpeechServer:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.root = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        """Listen no more and drop every connection."""
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def request(self, number: int) -> FakeSpeech:
-        """The request of this number, from 1, when it comes."""
-        async with self._news:
-            await self._news.wait_for(lambda: len(self.requests) >= number)
-        return self.requests[number - 1]
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                request_line, *lines = head.strip().split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                method, path, _ = request_line.split(" ")
-                request = FakeSpeech(headers, json.loads(body) if body else {}, reader, writer)
-                await self._answer(method, path, request)
-                if not request.keep:
-                    return
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    async def _answer(self, method: str, path: str, request: FakeSpeech) -> None:
-        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
-            await failing(401)(request)
-        elif (method, path) == ("GET", "/v1/models"):
-            await answering({"object": "list", "data": [{"id": name} for name in self.models]})(request)
-        elif (method, path) == ("GET", _LISTS.get(self.style, "")):
-            await answering({"voices": VOICES[self.style]})(request)
-        elif (method, path) == ("POST", "/v1/audio/speech"):
-            async with self._news:
-                self.requests.append(request)
-                self._news.notify_all()
-            await (self._acts.pop(0) if self._acts else self._speak)(request)
-        else:
-            await failing(404)(request)
-
-    async def _speak(self, request: FakeSpeech) -> None:
+    async def work(self, request: FakeSpeech) -> None:
         wanted = request.body["response_format"]
         samples = spoken(request.body["input"], self.rate_hz, speed=request.body.get("speed", 1.2))
         if self.style == "openai-edge-tts":

@@ -1,35 +1,36 @@
 """Fake servers with OpenAI's transcription API that behave, or misbehave, as Speaches, whisper.cpp and vLLM do.
 
-Real sockets, HTTP written by hand so that every fault can be made. What they "hear" is how long the WAV is.
+What they "hear" is how long the WAV is.
 """
 
 from __future__ import annotations
 
-import asyncio
 import email
 import email.policy
+import functools
 import io
-import json
 import wave
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal, TypeAlias
+
+from tests.fakes.openai_server import FakeOpenAIServer, FakeRequest, answering, failing
 
 Style: TypeAlias = Literal["speaches", "whisper.cpp", "vllm"]
 Act: TypeAlias = "Callable[[FakeTranscription], Awaitable[None]]"
 
 
-@dataclass(eq=False)
-class FakeTranscription:
-    """One request for a transcription, and the means to answer it."""
+class FakeTranscription(FakeRequest):
+    """One request for a transcription."""
 
-    headers: dict[str, str]
-    form: dict[str, str]
-    wav: bytes
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    keep: bool = False
+    @functools.cached_property
+    def form(self) -> dict[str, str]:
+        """The fields of its form."""
+        return {name: content.decode() for name, content, is_file in self._parts() if not is_file}
+
+    @functools.cached_property
+    def wav(self) -> bytes:
+        """The file that it brings."""
+        return next(content for _, content, is_file in self._parts() if is_file)
 
     @property
     def seconds(self) -> float:
@@ -38,45 +39,14 @@ class FakeTranscription:
             assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
             return float(file.getnframes() / file.getframerate())
 
-    async def send(self, body: bytes, status: int = 200, content_type: str = "application/json", **more: str) -> None:
-        lines = [f"HTTP/1.1 {status} Whatever", f"content-type: {content_type}", f"content-length: {len(body)}"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in more.items()]
-        self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        await self.writer.drain()
-        self.keep = True
-
-    async def until_gone(self) -> None:
-        """Wait, saying nothing, until the client closes the socket."""
-        try:
-            while await self.reader.read(1024):
-                pass
-        except ConnectionError:
-            pass
-        self.gone.set()
-
-
-def answering(body: object, status: int = 200, content_type: str = "application/json", **more: str) -> Act:
-    """Answer with a body: bytes as they are, anything else as JSON."""
-
-    async def act(request: FakeTranscription) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        await request.send(data, status, content_type, **more)
-
-    return act
-
-
-def failing(status: int, **more: str) -> Act:
-    """An HTTP error in the server's own words, which quote the prompt."""
-    return answering({"error": {"message": "prompt was: secret words"}}, status, **more)
-
-
-async def silent(request: FakeTranscription) -> None:
-    """Accept the request and say nothing, not even a header."""
-    await request.until_gone()
-
-
-async def hanging_up(request: FakeTranscription) -> None:
-    """Close the connection without an answer."""
+    def _parts(self) -> Iterator[tuple[str, bytes, bool]]:
+        head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
+        for part in email.message_from_bytes(head + self.content, policy=email.policy.HTTP).iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            content = part.get_payload(decode=True)
+            assert isinstance(name, str)
+            assert isinstance(content, bytes)
+            yield name, content, bool(part.get_filename())
 
 
 async def endless(request: FakeTranscription) -> None:
@@ -91,86 +61,22 @@ async def endless(request: FakeTranscription) -> None:
     request.gone.set()
 
 
-class FakeTranscriptionServer:
-    """Transcribes as one kind of server does; ``then`` sets how the next requests are answered instead."""
+class FakeTranscriptionServer(FakeOpenAIServer[FakeTranscription]):
+    """Transcribes as one kind of server does."""
+
+    path = "/v1/audio/transcriptions"
+    kind = FakeTranscription
 
     def __init__(
         self, style: Style = "speaches", *, models: tuple[str, ...] = ("whisper-base",), key: str = ""
     ) -> None:
+        super().__init__(key=key, models=models)
         self.style = style
-        self.models = models
-        self.key = key
-        self.requests: list[FakeTranscription] = []
-        self.connections = 0
-        self.root = ""
-        self._acts: list[Act] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Condition()
 
-    def then(self, *acts: Act) -> None:
-        """Answer the next requests so, one after the other; those after them properly again."""
-        self._acts += acts
+    def listing(self, path: str) -> object | None:
+        return None if self.style == "whisper.cpp" else super().listing(path)
 
-    async def __aenter__(self) -> FakeTranscriptionServer:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.root = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        """Listen no more and drop every connection."""
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def request(self, number: int) -> FakeTranscription:
-        """The request of this number, from 1, when it comes."""
-        async with self._news:
-            await self._news.wait_for(lambda: len(self.requests) >= number)
-        return self.requests[number - 1]
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                request_line, *lines = head.strip().split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                method, path, _ = request_line.split(" ")
-                request = _parsed(headers, body, reader, writer)
-                if not await self._answer(method, path, request):
-                    return
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    async def _answer(self, method: str, path: str, request: FakeTranscription) -> bool:
-        """Answer a request; whether the connection is kept."""
-        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
-            await failing(401)(request)
-        elif (method, path) == ("GET", "/v1/models"):
-            listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
-            await (failing(404) if self.style == "whisper.cpp" else answering(listed))(request)
-        elif (method, path) == ("POST", "/v1/audio/transcriptions"):
-            async with self._news:
-                self.requests.append(request)
-                self._news.notify_all()
-            await (self._acts.pop(0) if self._acts else self._transcribe)(request)
-        else:
-            await failing(404)(request)
-        return request.keep
-
-    async def _transcribe(self, request: FakeTranscription) -> None:
+    async def work(self, request: FakeTranscription) -> None:
         text, verbose = f"heard {request.seconds:.2f} s", request.form["response_format"] == "verbose_json"
         words = request.form.get("timestamp_granularities[]") == "word"
         if self.style != "whisper.cpp" and request.form.get("model") not in self.models:
@@ -205,22 +111,3 @@ def _whisper_cpp(text: str, seconds: float) -> dict[str, Any]:
     found = {**segment(f" {text}"), "words": listed}
     del found["compression_ratio"]
     return {"task": "transcribe", "language": "english", "duration": seconds, "text": f" {text}\n", "segments": [found]}
-
-
-def _parsed(
-    headers: dict[str, str], body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> FakeTranscription:
-    form: dict[str, str] = {}
-    wav = b""
-    if headers.get("content-type", "").startswith("multipart/"):
-        head = f"content-type: {headers['content-type']}\r\n\r\n".encode()
-        for part in email.message_from_bytes(head + body, policy=email.policy.HTTP).iter_parts():
-            name = part.get_param("name", header="content-disposition")
-            content = part.get_payload(decode=True)
-            assert isinstance(name, str)
-            assert isinstance(content, bytes)
-            if part.get_filename():
-                wav = content
-            else:
-                form[name] = content.decode()
-    return FakeTranscription(headers, form, wav, reader, writer)

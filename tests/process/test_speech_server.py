@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from parley.tts.v1 import tts_pb2
-from tests.fakes.speech_servers import FakeSpeechServer, answering, breaking_off, encoded, failing, spoken
+from tests.fakes.openai_server import answering, failing
+from tests.fakes.speech_servers import FakeSpeechServer, breaking_off, encoded, spoken
 from tests.process.house import NOON, House, saying
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]

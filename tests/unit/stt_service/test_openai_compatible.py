@@ -14,16 +14,8 @@ from servicekit.startup import StartupError
 from stt_service.engines.openai_compatible.engine import OpenAiCompatibleEngine
 from stt_service.settings import OpenAiServerSettings, SttSettings
 from tests.asyncs import async_test
-from tests.fakes.transcription_servers import (
-    Act,
-    FakeTranscriptionServer,
-    answering,
-    endless,
-    failing,
-    hanging_up,
-    segment,
-    silent,
-)
+from tests.fakes.openai_server import answering, failing, hanging_up, silent
+from tests.fakes.transcription_servers import Act, FakeTranscriptionServer, endless, segment
 from tests.unit.stt_service.loopback import (
     FINISH,
     config,

@@ -14,18 +14,15 @@ from servicekit.audio import WireDecoder, pcm
 from servicekit.errors import Reason, reason_of
 from servicekit.startup import StartupError
 from tests.asyncs import async_test
+from tests.fakes.openai_server import answering, failing, hanging_up, silent
 from tests.fakes.speech_servers import (
     Act,
     FakeSpeechServer,
     Style,
-    answering,
     breaking_off,
     encoded,
     endless,
-    failing,
-    hanging_up,
     in_chunks,
-    silent,
     spoken,
     stalling,
 )

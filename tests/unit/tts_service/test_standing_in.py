@@ -11,7 +11,8 @@ from parley.tts.v1 import tts_pb2
 from servicekit.errors import Reason, reason_of
 from servicekit.startup import StartupError
 from tests.asyncs import async_test
-from tests.fakes.speech_servers import FakeSpeechServer, breaking_off, encoded, failing, spoken
+from tests.fakes.openai_server import failing
+from tests.fakes.speech_servers import FakeSpeechServer, breaking_off, encoded, spoken
 from tests.fakes.tts_service_engine import FakeEngine
 from tests.unit.tts_service.hearing import understood
 from tests.unit.tts_service.loopback import FINISH, PLAIN, config, refused, response, serving, synthesize, text
