@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from toolbox.conformance import Patience, Result
 
-PATIENCE = Patience(step_s=2.0, slot_s=0.6, spans_s=0.5, stall_s=0.05)
+PATIENCE = Patience(step_s=4.0, slot_s=1.5, spans_s=1.0, stall_s=0.05)
 """Short enough for servers that fall silent, long enough for a busy machine."""
 _AT_ONCE = 10
 
