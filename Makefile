@@ -69,7 +69,7 @@ imports: .venv/.dev  ## Who may import whom
 	$(SAY) "import-linter"
 	$(BIN)/lint-imports
 
-embedded-whisper: .venv/.dev  ## Train a small Whisper on the embedded voice, into build/embedded-whisper/model (over an hour)
+embedded-whisper: .venv/.dev  ## Train a small Whisper on the embedded voice, into build/embedded-whisper/model (an hour)
 	$(SAY) "training the embedded Whisper: corpus, training, export, examination"
 	$(BIN)/python -m scripts.embedded_whisper.train_embedded all --work build/embedded-whisper
 

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from servicekit.server import DrainSettings
 from servicekit.settings import SettingsModel
 
-EngineName = Literal["auto", "faster-whisper", "moonshine", "openai", "pocketsphinx"]
+EngineName = Literal["auto", "faster-whisper", "embedded", "moonshine", "openai", "pocketsphinx"]
 AnswerFormat = Literal["auto", "json", "verbose_json"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -135,7 +135,7 @@ class SttSettings(SettingsModel):
     listen: str = "127.0.0.1:50052"
     """Address of the gRPC server, host:port; port 0 lets the system choose."""
     engine: EngineName = "auto"
-    """auto is faster-whisper where it is installed and its model is there, else pocketsphinx."""
+    """auto is faster-whisper where its model is there, embedded where only the model is missing, else pocketsphinx."""
     capacity: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Utterances served at once, one more is refused; 0 means what suits the engine."""
     languages: tuple[str, ...] = ()

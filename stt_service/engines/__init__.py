@@ -7,10 +7,12 @@ import importlib.util
 from servicekit.logs import get_logger
 from servicekit.startup import StartupError
 from servicekit.telemetry import Telemetry
+from stt_service.engines.embedded import EDITION, embedded_missing
+from stt_service.engines.embedded import settings_for as embedded_settings
 from stt_service.engines.interface import Engine
 from stt_service.engines.moonshine.files import moonshine_missing
 from stt_service.engines.whisper.files import whisper_missing
-from stt_service.settings import SttSettings
+from stt_service.settings import EngineName, SttSettings
 
 _log = get_logger(__name__)
 
@@ -18,21 +20,13 @@ _log = get_logger(__name__)
 def choose_engine(settings: SttSettings, telemetry: Telemetry | None = None) -> Engine:
     """The engine of the settings, not yet open.
 
-    Raises StartupError, with the remedy in its message, when what is named is not here. `auto` falls back to
-    pocketsphinx where faster-whisper or its model is *absent*; a model that is there and broken is an error, never a
+    Raises StartupError, with the remedy in its message, when what is named is not here. `auto` falls back to what is
+    embedded where faster-whisper or its model is *absent*; a model that is there and broken is an error, never a
     fallback.
     """
     name = settings.engine
     if name == "auto":
-        missing = whisper_missing(settings.whisper)
-        if missing:
-            _log.warning(
-                "Listening with the embedded recogniser, pocketsphinx, which understands the demo's sentences only: "
-                f"{missing}. Set stt.engine to say which engine you want."
-            )
-            name = "pocketsphinx"
-        else:
-            name = "faster-whisper"
+        name = _automatic(settings)
     if name == "faster-whisper":
         missing = whisper_missing(settings.whisper)
         if missing:
@@ -40,6 +34,13 @@ def choose_engine(settings: SttSettings, telemetry: Telemetry | None = None) -> 
         from stt_service.engines.whisper.engine import WhisperEngine  # noqa: PLC0415 - imports CTranslate2
 
         return WhisperEngine(settings, telemetry)
+    if name == "embedded":
+        missing = embedded_missing()
+        if missing:
+            raise StartupError(f'stt.engine is "embedded", but {missing}.')
+        from stt_service.engines.whisper.engine import WhisperEngine  # noqa: PLC0415 - imports CTranslate2
+
+        return WhisperEngine(embedded_settings(settings), telemetry, edition=EDITION)
     if name == "moonshine":
         missing = moonshine_missing(settings.moonshine)
         if missing:
@@ -62,3 +63,17 @@ def choose_engine(settings: SttSettings, telemetry: Telemetry | None = None) -> 
     from stt_service.engines.pocketsphinx.engine import PocketsphinxEngine  # noqa: PLC0415 - imports pocketsphinx
 
     return PocketsphinxEngine(settings)
+
+
+def _automatic(settings: SttSettings) -> EngineName:
+    """The best engine that is here; a warning where that is one for trying Parley out."""
+    missing = whisper_missing(settings.whisper)
+    if not missing:
+        return "faster-whisper"
+    name: EngineName = "pocketsphinx" if embedded_missing() else "embedded"
+    knows = "the demo's sentences" if name == "pocketsphinx" else "several hundred words"
+    _log.warning(
+        f"Listening with the recogniser {name!r}, which understands {knows} only: {missing}. Set stt.engine to say "
+        "which engine you want."
+    )
+    return name

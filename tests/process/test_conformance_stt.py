@@ -45,7 +45,7 @@ def require_green(results: dict[str, Result], *, skipped: set[str]) -> None:
 
 
 @async_test
-async def test_the_embedded_recogniser_keeps_the_contract() -> None:
+async def test_pocketsphinx_keeps_the_contract() -> None:
     results = await examined("stt_service", "stt.engine=pocketsphinx", "stt.capacity=4")
     require_green(results, skipped=set())
     assert not [result.warnings for result in results.values() if result.warnings]
@@ -59,6 +59,14 @@ async def test_faster_whisper_keeps_the_contract(tmp_path: Path) -> None:
     gates = ("stt.whisper.log_prob_threshold=-100", "stt.whisper.compression_ratio_threshold=1000")
     settings = (f"stt.whisper.model={model}", "stt.whisper.device=cpu", "stt.capacity=4", "stt.max_utterance_s=60")
     require_green(await examined("stt_service", "stt.engine=faster-whisper", *settings, *gates), skipped=set())
+
+
+@pytest.mark.heavy
+@async_test
+async def test_the_embedded_recogniser_keeps_the_contract() -> None:
+    results = await examined("stt_service", "stt.engine=embedded", "stt.capacity=4", "stt.max_utterance_s=60")
+    require_green(results, skipped=set())
+    assert not [result.warnings for result in results.values() if result.warnings]
 
 
 @async_test

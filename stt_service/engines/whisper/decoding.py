@@ -89,11 +89,16 @@ class _Prepared:
 class WhisperDecoder:
     """Decodes passages greedily, each in one short window; several of one window together where that pays."""
 
-    def __init__(self, model: faster_whisper.WhisperModel, settings: WhisperSettings) -> None:
-        """Several threads may decode at once with the same ``model``."""
+    def __init__(
+        self, model: faster_whisper.WhisperModel, settings: WhisperSettings, languages: Sequence[str] = ()
+    ) -> None:
+        """Several threads may decode at once with the same ``model``.
+
+        It knows ``languages`` (BCP 47), or all that it names.
+        """
         self._model = model
         self._settings = settings
-        self._known = frozenset(model.supported_languages)
+        self._known = frozenset(map(whisper_code, languages) if languages else model.supported_languages)
         self._tokenizers: dict[str, Tokenizer] = {}
         self.gates = Gates(settings)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from servicekit.logs import get_logger
 from servicekit.telemetry import Telemetry
 from stt_service.engines.interface import EngineInfo, OnPartial, Request, Utterance
 from stt_service.engines.languages import understood
 from stt_service.engines.whisper.decoding import Decoded, Passage
+from stt_service.engines.whisper.edition import LIMITATIONS, Edition
 from stt_service.engines.whisper.loading import Loaded, Means, load
 from stt_service.engines.whisper.measures import Measures
 from stt_service.engines.whisper.runs import DecodeJob
@@ -26,17 +25,17 @@ _log = get_logger(__name__)
 
 _MOST_UTTERANCES = 1000
 """However fast the machine is."""
-_LIMITATIONS = (
-    "Partials come from decoding the utterance again as it grows: on a busy machine they come late or not at all.",
-)
 
 
 class WhisperEngine:
     """The real recogniser; see `engines.interface.Engine`."""
 
-    def __init__(self, settings: SttSettings, telemetry: Telemetry | None = None) -> None:
-        """Prepare; `open` loads."""
+    def __init__(
+        self, settings: SttSettings, telemetry: Telemetry | None = None, *, edition: Edition | None = None
+    ) -> None:
+        """Prepare; `open` loads. The model is that of the settings, and ``edition`` what is known of it."""
         own = settings.whisper
+        self._edition = edition or Edition.of(own)
         self._settings = settings
         self._means = Means.of(own)
         self._measures = Measures(telemetry or Telemetry("parley-stt"))
@@ -68,7 +67,7 @@ class WhisperEngine:
     async def open(self) -> None:
         """Load the model, decode noise with it and see how long that takes. Raises StartupError."""
         started = time.monotonic()
-        self._loaded = await asyncio.to_thread(load, self._settings.whisper, self._means)
+        self._loaded = await asyncio.to_thread(load, self._settings.whisper, self._means, self._edition.languages)
         self._info = self._describe(self._loaded)
         self._scheduler.start()
         _log.info(
@@ -116,19 +115,19 @@ class WhisperEngine:
         return None if passage.request.patient else self._opened.decoder.window_s(len(passage.audio))
 
     def _describe(self, loaded: Loaded) -> EngineInfo:
-        decoder = loaded.decoder
+        decoder, edition = loaded.decoder, self._edition
         return EngineInfo(
-            name="faster-whisper",
-            version=importlib.metadata.version("faster-whisper"),
-            model=Path(self._settings.whisper.model).name,
+            name=edition.name,
+            version=edition.version,
+            model=edition.model,
             sample_rate_hz=WHISPER_HZ,
             languages=decoder.languages,
             capacity=self._settings.capacity or self._measured_capacity(loaded),
             partials=True,
             word_times=True,
             language_detection=decoder.multilingual,
-            punctuation=True,
-            limitations=_LIMITATIONS,
+            punctuation=edition.punctuation,
+            limitations=(*edition.limitations, *LIMITATIONS),
         )
 
     def _measured_capacity(self, loaded: Loaded) -> int:

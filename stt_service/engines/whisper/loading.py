@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +67,11 @@ class Loaded:
     """How long an inference with all its batch takes, all workers busy."""
 
 
-def load(settings: WhisperSettings, means: Means) -> Loaded:
-    """Load the model and decode noise with it; blocks. Raises StartupError with the remedy in its message."""
+def load(settings: WhisperSettings, means: Means, languages: Sequence[str] = ()) -> Loaded:
+    """Load the model and decode noise with it; blocks. ``languages`` (BCP 47) are those it knows, if not all it names.
+
+    Raises StartupError with the remedy in its message.
+    """
     folder = find_model(settings)
     if folder is None:
         raise StartupError(whisper_missing(settings))
@@ -79,7 +83,7 @@ def load(settings: WhisperSettings, means: Means) -> Loaded:
             "stt.whisper.model to another"
         )
     try:
-        return _load(folder, settings, means)
+        return _load(folder, settings, means, languages)
     except Exception as error:
         raise StartupError(
             f"the Whisper model in {folder} cannot be loaded on {means.device} as {means.compute_type} ({error}): it "
@@ -89,7 +93,7 @@ def load(settings: WhisperSettings, means: Means) -> Loaded:
         ) from error
 
 
-def _load(folder: Path, settings: WhisperSettings, means: Means) -> Loaded:
+def _load(folder: Path, settings: WhisperSettings, means: Means, languages: Sequence[str]) -> Loaded:
     model = faster_whisper.WhisperModel(
         str(folder),
         device=means.device,
@@ -98,7 +102,7 @@ def _load(folder: Path, settings: WhisperSettings, means: Means) -> Loaded:
         num_workers=means.workers,
         local_files_only=True,
     )
-    decoder = WhisperDecoder(model, settings)
+    decoder = WhisperDecoder(model, settings, languages)
     decoder.gates.load()
     batch_s = rehearse(decoder, workers=means.workers, batch=means.batch)
     return Loaded(decoder, RecordingDecoder(model, decoder, settings), batch_s)

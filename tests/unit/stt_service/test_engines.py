@@ -25,13 +25,27 @@ def absent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda wanted: None if wanted == name else real(wanted))
 
 
-def test_auto_takes_pocketsphinx_where_there_is_no_model_and_says_so_once(tmp_path: Path) -> None:
+@pytest.mark.heavy
+def test_auto_takes_the_embedded_model_where_there_is_no_other_and_says_so_once(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         engine = choose_engine(SttSettings(whisper=WhisperSettings(model_dir=tmp_path)))
+    assert type(engine).__name__ == "WhisperEngine"
+    (line,) = logs
+    assert line["log_level"] == "warning"
+    for needed in ("embedded", "several hundred words", str(tmp_path), "stt.whisper.model", "stt.engine"):
+        assert needed in line["event"]
+
+
+def test_auto_takes_pocketsphinx_where_faster_whisper_is_not_installed_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent("faster_whisper", monkeypatch)
+    with structlog.testing.capture_logs() as logs:
+        engine = choose_engine(SttSettings())
     assert type(engine).__name__ == "PocketsphinxEngine"
     (line,) = logs
     assert line["log_level"] == "warning"
-    for needed in ("pocketsphinx", str(tmp_path), "stt.whisper.model", "stt.engine"):
+    for needed in ("pocketsphinx", "stt-whisper", "stt.engine"):
         assert needed in line["event"]
 
 
@@ -42,11 +56,6 @@ def test_auto_takes_faster_whisper_where_its_model_is(tmp_path: Path) -> None:
         engine = choose_engine(SttSettings(whisper=WhisperSettings(model_dir=tmp_path, device="cpu")))
     assert type(engine).__name__ == "WhisperEngine"
     assert not logs
-
-
-def test_auto_says_when_faster_whisper_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent("faster_whisper", monkeypatch)
-    assert "stt-whisper" in whisper_missing(WhisperSettings())
 
 
 def test_the_engine_that_was_named_is_never_replaced_by_another(
