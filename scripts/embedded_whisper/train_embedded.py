@@ -2,10 +2,10 @@
 
     python -m scripts.embedded_whisper.train_embedded all --work build/embedded-whisper
 
-Needs Parley's extra `dev` (torch for CPU, faster-whisper, pocketsphinx, eSpeak NG). The training takes 40 minutes on two
-cores that know bfloat16 (AMX), hours on others; one that is stopped goes on from its last hundred steps when it is started
-again. The same seed gives the same corpus and the same order; weights agree as far as the
-machine's arithmetic does.
+Needs Parley's extra `dev` (torch for CPU, faster-whisper, pocketsphinx, eSpeak NG). The training takes 40 minutes on
+two cores that know bfloat16 (AMX), hours on others; one that is stopped goes on from its last hundred steps when it is
+started again. The same seed gives the same corpus and the same order; weights agree as far as the machine's arithmetic
+does.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.asyncs import async_test
+from tests.fakes.transcription_servers import FakeTranscriptionServer
+from tests.models.moonshine import build_moonshine
 from tests.models.whisper import build_whisper
 from toolbox.conformance import Patience, Result, Target, run_cases
 from toolbox.conformance.stt import CASES, SttPeer
@@ -67,6 +69,23 @@ async def test_the_embedded_recogniser_keeps_the_contract() -> None:
     results = await examined("stt_service", "stt.engine=embedded", "stt.capacity=4", "stt.max_utterance_s=60")
     require_green(results, skipped=set())
     assert not [result.warnings for result in results.values() if result.warnings]
+
+
+@pytest.mark.heavy
+@async_test
+async def test_moonshine_keeps_the_contract(tmp_path: Path) -> None:
+    model = build_moonshine(tmp_path / "tiny")
+    settings = (f"stt.moonshine.model={model}", "stt.capacity=4", "stt.max_utterance_s=60")
+    require_green(await examined("stt_service", "stt.engine=moonshine", *settings), skipped=set())
+
+
+@async_test
+async def test_a_transcription_server_keeps_the_contract() -> None:
+    async with FakeTranscriptionServer() as server:
+        settings = (f"stt.openai.base_url={server.root}", "stt.capacity=4", "stt.max_utterance_s=60")
+        results = await examined("stt_service", "stt.engine=openai", *settings)
+    # It has no partials and takes any language, and says so.
+    require_green(results, skipped={"stable-text-stays", "other-languages-are-refused"})
 
 
 @async_test
