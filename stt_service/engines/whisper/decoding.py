@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from stt_service.engines.interface import Request
 from stt_service.engines.whisper.codes import language_of, whisper_code
+from stt_service.engines.whisper.edition import Edition
 from stt_service.engines.whisper.gates import Gates
 from stt_service.engines.whisper.scheduling import DroppedError
 from stt_service.engines.whisper.windows import FRAMES_PER_S, FULL_WINDOW_S, max_length, most_tokens, window_s
@@ -89,16 +90,12 @@ class _Prepared:
 class WhisperDecoder:
     """Decodes passages greedily, each in one short window; several of one window together where that pays."""
 
-    def __init__(
-        self, model: faster_whisper.WhisperModel, settings: WhisperSettings, languages: Sequence[str] = ()
-    ) -> None:
-        """Several threads may decode at once with the same ``model``.
-
-        It knows ``languages`` (BCP 47), or all that it names.
-        """
+    def __init__(self, model: faster_whisper.WhisperModel, settings: WhisperSettings, edition: Edition) -> None:
+        """Several threads may decode at once with the same ``model``."""
         self._model = model
         self._settings = settings
-        self._known = frozenset(map(whisper_code, languages) if languages else model.supported_languages)
+        self._prompted = edition.prompted
+        self._known = frozenset([whisper_code(tag) for tag in edition.languages] or model.supported_languages)
         self._tokenizers: dict[str, Tokenizer] = {}
         self.gates = Gates(settings)
 
@@ -217,7 +214,7 @@ class WhisperDecoder:
                 code, confidence = self.choose_language(ranked[index], passage.request)
             tokenizer = self._tokenizer(code)
             tokens = most_tokens(len(passage.audio), self._settings.max_tokens)
-            prompt = tuple(_prompt(tokenizer, passage))
+            prompt = tuple(_prompt(tokenizer, passage if self._prompted else _unprompted(passage)))
             prepared.append(_Prepared(passage, tokenizer, code, confidence, prompt, tokens))
         return prepared
 
@@ -262,6 +259,11 @@ def stop_if(useless: Callable[[], bool]) -> None:
     """Raise DroppedError when nobody wants the result any more."""
     if useless():
         raise DroppedError
+
+
+def _unprompted(passage: Passage) -> Passage:
+    request = dataclasses.replace(passage.request, prompt="", hotwords=())
+    return dataclasses.replace(passage, request=request, settled="")
 
 
 def _prompt(tokenizer: Tokenizer, passage: Passage) -> list[int]:

@@ -24,6 +24,8 @@ class Edition:
     languages: tuple[str, ...] = ()
     """BCP 47 languages that it understands; empty means all that its tokenizer names."""
     punctuation: bool = True
+    prompted: bool = True
+    """Whether it understands better for being told what was said before, and which words to expect."""
     limitations: tuple[str, ...] = ()
     """Beside :data:`LIMITATIONS`."""
 

@@ -67,7 +67,7 @@ class WhisperEngine:
     async def open(self) -> None:
         """Load the model, decode noise with it and see how long that takes. Raises StartupError."""
         started = time.monotonic()
-        self._loaded = await asyncio.to_thread(load, self._settings.whisper, self._means, self._edition.languages)
+        self._loaded = await asyncio.to_thread(load, self._settings.whisper, self._means, self._edition)
         self._info = self._describe(self._loaded)
         self._scheduler.start()
         _log.info(

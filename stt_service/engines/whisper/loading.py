@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import faster_whisper
 
 from servicekit.startup import StartupError
 from stt_service.engines.whisper.decoding import WhisperDecoder
+from stt_service.engines.whisper.edition import Edition
 from stt_service.engines.whisper.files import find_model, how_to_fetch, missing_files, whisper_missing
 from stt_service.engines.whisper.recordings import RecordingDecoder
 from stt_service.engines.whisper.speed import rehearse
@@ -67,11 +67,8 @@ class Loaded:
     """How long an inference with all its batch takes, all workers busy."""
 
 
-def load(settings: WhisperSettings, means: Means, languages: Sequence[str] = ()) -> Loaded:
-    """Load the model and decode noise with it; blocks. ``languages`` (BCP 47) are those it knows, if not all it names.
-
-    Raises StartupError with the remedy in its message.
-    """
+def load(settings: WhisperSettings, means: Means, edition: Edition | None = None) -> Loaded:
+    """Load the model and decode noise with it; blocks. Raises StartupError with the remedy in its message."""
     folder = find_model(settings)
     if folder is None:
         raise StartupError(whisper_missing(settings))
@@ -83,7 +80,7 @@ def load(settings: WhisperSettings, means: Means, languages: Sequence[str] = ())
             "stt.whisper.model to another"
         )
     try:
-        return _load(folder, settings, means, languages)
+        return _load(folder, settings, means, edition or Edition.of(settings))
     except Exception as error:
         raise StartupError(
             f"the Whisper model in {folder} cannot be loaded on {means.device} as {means.compute_type} ({error}): it "
@@ -93,7 +90,7 @@ def load(settings: WhisperSettings, means: Means, languages: Sequence[str] = ())
         ) from error
 
 
-def _load(folder: Path, settings: WhisperSettings, means: Means, languages: Sequence[str]) -> Loaded:
+def _load(folder: Path, settings: WhisperSettings, means: Means, edition: Edition) -> Loaded:
     model = faster_whisper.WhisperModel(
         str(folder),
         device=means.device,
@@ -102,7 +99,7 @@ def _load(folder: Path, settings: WhisperSettings, means: Means, languages: Sequ
         num_workers=means.workers,
         local_files_only=True,
     )
-    decoder = WhisperDecoder(model, settings, languages)
+    decoder = WhisperDecoder(model, settings, edition)
     decoder.gates.load()
     batch_s = rehearse(decoder, workers=means.workers, batch=means.batch)
     return Loaded(decoder, RecordingDecoder(model, decoder, settings), batch_s)
