@@ -47,7 +47,8 @@ def heard(levels: VoiceLevels, samples: NDArray[np.float32]) -> NDArray[np.float
 def test_pauses_do_not_count_as_speech() -> None:
     once = speech()
     paused = np.concatenate([once, np.zeros(RATE * 2, dtype=np.float32), once])
-    assert dbfs(speech_level(paused, RATE)) == pytest.approx(dbfs(speech_level(once, RATE)), abs=0.2)
+    # Where a block begins in a syllable makes a difference of up to 0.3 dB; two seconds of silence would make three.
+    assert dbfs(speech_level(paused, RATE)) == pytest.approx(dbfs(speech_level(once, RATE)), abs=0.5)
 
 
 @pytest.mark.parametrize("own_db", [-12.0, -6.0, 0.0, 6.0])
