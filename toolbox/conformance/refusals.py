@@ -17,7 +17,7 @@ RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 UNKNOWN_FIELD = b"\xc2\x3e\x03new"
 """Field 1000, three bytes: from a version of the contract that nobody has written yet."""
 MIB = 1 << 20
-_TRIES = 20
+TRIES = 20
 
 
 def require_refusal(ending: Ending, code: grpc.StatusCode, reason: str, what: str) -> None:
@@ -40,7 +40,7 @@ async def refusal(peer: Peer[Any, Any], expected: str, *messages: Any) -> Ending
 
     Raises BrokenError when it does not end.
     """
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         exchange = peer.open()
         await exchange.send(*messages)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parley.tts.v1 import tts_pb2
 from toolbox.conformance.case import BrokenError, case
-from toolbox.conformance.refusals import INVALID_ARGUMENT, goes_away, is_last, refused, require_refusal
+from toolbox.conformance.refusals import INVALID_ARGUMENT, TRIES, goes_away, is_last, refused, require_refusal
 from toolbox.conformance.tts.peer import FINISH, FLUSH, TtsPeer, text
 
 _RPC = "TextToSpeech.Synthesize"
@@ -30,14 +30,18 @@ async def config_twice(peer: TtsPeer) -> str | None:
 @case(_RPC, "then `finish` exactly once and last, after which the client half-closes.")
 async def text_after_finish(peer: TtsPeer) -> str | None:
     """Text after `finish` is refused, unless the reply was complete before it was read; it is never spoken."""
-    exchange = peer.open()
-    await exchange.send(*await peer.opening(), FINISH, text(2, "Two."))
-    answers = await exchange.rest("INVALID_ARGUMENT for `text` after `finish`")
-    if any(is_last(answer, "finished") for answer in answers):
-        if any(answer.HasField("segment_done") and answer.segment_done.segment == 2 for answer in answers):
-            raise BrokenError("the text after `finish` refused or unheard", "its sound")
-        return "complete before the late text was read"
-    require_refusal(await exchange.ending(), INVALID_ARGUMENT, _ORDER, "`text` after `finish`")
+    for _ in range(TRIES):
+        exchange = peer.open()
+        await exchange.send(*await peer.opening(), FINISH, text(2, "Two."))
+        answers = await exchange.rest("INVALID_ARGUMENT for `text` after `finish`")
+        if any(is_last(answer, "finished") for answer in answers):
+            if any(answer.HasField("segment_done") and answer.segment_done.segment == 2 for answer in answers):
+                raise BrokenError("the text after `finish` refused or unheard", "its sound")
+            return "complete before the late text was read"
+        ending = await exchange.ending()
+        if not ending.blurred:
+            break
+    require_refusal(ending, INVALID_ARGUMENT, _ORDER, "`text` after `finish`")
     return None
 
 
