@@ -29,6 +29,7 @@ from servicekit.audio import LiveResampler, decode_mulaw, encode_mulaw, to_float
 from stt_service.engines.pocketsphinx.acoustics import TelephoneModel
 from stt_service.engines.pocketsphinx.decoder import SentenceDecoder
 from stt_service.engines.pocketsphinx.sentences import read_sentences, write_dictionary
+from toolbox.bench.edits import edits
 from toolbox.bench.turn_taking.corpus.noises import NOISES, noise_of
 from toolbox.phone.line import at_level, noise
 
@@ -103,16 +104,6 @@ def _asked(name: str, engine: Engine, questions: Sequence[Question]) -> Result:
         if missed:
             wrong.append((" ".join(question.words), " ".join(heard)))
     return Result(name, errors, words, whole / len(questions), tuple(wrong))
-
-
-def edits(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Words to change, put in or leave out (Levenshtein, 1966)."""
-    row = list(range(len(heard) + 1))
-    for above, word in enumerate(said, start=1):
-        before, row[0] = row[0], above
-        for index, other in enumerate(heard, start=1):
-            before, row[index] = row[index], min(row[index] + 1, row[index - 1] + 1, before + (word != other))
-    return row[-1]
 
 
 def _questions(

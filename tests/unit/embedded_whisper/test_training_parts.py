@@ -14,7 +14,6 @@ from faster_whisper.feature_extractor import FeatureExtractor
 
 from scripts.embedded_whisper.batches import PHONE_CLASSES, POSITIONS_PER_S, BatchMaker
 from scripts.embedded_whisper.corpus import Corpus, build_corpus, say, training_source
-from scripts.embedded_whisper.examination import edits
 from scripts.embedded_whisper.export import export
 from scripts.embedded_whisper.lines import log_mel
 from scripts.embedded_whisper.network import Shape, TinyWhisper
@@ -120,10 +119,3 @@ def test_what_is_exported_computes_what_was_trained(vocabulary: Vocabulary, tmp_
         best = network(torch.from_numpy(features)[None], said).logits[0].argmax(-1).tolist()
     assert written
     assert best[len(prompt) - 1 : -1] == written
-
-
-def test_errors_are_counted_in_words() -> None:
-    assert edits(["what", "time", "is", "it"], ["what", "time", "is", "it"]) == 0
-    assert edits(["what", "time", "is", "it"], ["time", "is", "is", "it"]) == 2
-    assert edits([], ["stop"]) == 1
-    assert edits(["stop"], []) == 1

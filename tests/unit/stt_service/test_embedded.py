@@ -31,6 +31,7 @@ from tests.unit.stt_service.loopback import (
     spoken,
     until,
 )
+from toolbox.bench.edits import edits
 from toolbox.bench.turn_taking.corpus.noises import NOISES, noise_of
 from tts_service.espeak import SAMPLE_RATE_HZ, EspeakChunk, speak
 
@@ -55,20 +56,11 @@ def engine(**whisper: object) -> WhisperEngine:
     return chosen
 
 
-def wrong_words(said: str, heard: str) -> int:
-    """Words to change, put in or leave out."""
-    one, other = said.split(), heard.split()
-    row = list(range(len(other) + 1))
-    for above, word in enumerate(one, start=1):
-        before, row[0] = row[0], above
-        for index, each in enumerate(other, start=1):
-            before, row[index] = row[index], min(row[index] + 1, row[index - 1] + 1, before + (word != each))
-    return row[-1]
-
-
 def share_wrong(pairs: Iterable[tuple[str, str]]) -> float:
     listed = list(pairs)
-    return sum(wrong_words(said, heard) for said, heard in listed) / sum(len(said.split()) for said, _ in listed)
+    return sum(edits(said.split(), heard.split()) for said, heard in listed) / sum(
+        len(said.split()) for said, _ in listed
+    )
 
 
 @async_test

@@ -12,8 +12,9 @@ from stt_service.settings import SttSettings
 from tests.asyncs import async_test
 from tests.unit.stt_service.loopback import serving
 from toolbox.bench.clean_up.measuring import CLEANED, settings_of
-from toolbox.bench.clean_up.speech import NoisySpeech, word_errors
+from toolbox.bench.clean_up.speech import NoisySpeech
 from toolbox.bench.clean_up.turns import KINDS, turns_with
+from toolbox.bench.edits import edits
 from toolbox.bench.turn_taking.corpus import CaseKind, Half
 from toolbox.bench.turn_taking.pure import judged_corpus
 
@@ -29,10 +30,12 @@ HIGH = CleanUpSettings(noise_suppression="high")
         ("what time is it", "what dime is it", 1),
         ("what time is it", "", 4),
         ("stop please", "tell me a long story", 5),
+        ("what time is it", "time is is it", 2),
+        ("", "stop", 1),
     ],
 )
 def test_words_left_out_put_in_and_changed_are_errors(said: str, understood: str, errors: int) -> None:
-    assert word_errors(said.split(), understood.split()) == errors
+    assert edits(said.split(), understood.split()) == errors
 
 
 def test_the_settings_that_are_compared_are_those_of_the_orchestrator() -> None:

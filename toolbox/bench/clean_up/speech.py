@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from parley.stt.v1 import stt_pb2, stt_pb2_grpc
 from servicekit.audio import MULAW_8K, encode_mulaw, to_int16
 from toolbox.bench.clean_up.places import NOISES, RATE_HZ, Samples, amid, voice
 from toolbox.bench.distribution import distribution
+from toolbox.bench.edits import edits
 
 # What the embedded recogniser's own grammar understands.
 _SENTENCES = (
@@ -77,7 +78,7 @@ class NoisySpeech:
             behind_ms = clean_up.behind_ms if clean_up is not None else 0.0
             if (asked_at := _asked_at(clean, behind_ms, case.ends_ms)) is not None:
                 asked.append(asked_at - case.ends_ms)
-            wrong += word_errors(case.words, await _understood(stt, clean))
+            wrong += edits(case.words, await _understood(stt, clean))
             words += len(case.words)
         return {
             "noise": self.noise,
@@ -91,16 +92,6 @@ class NoisySpeech:
             "words": words,
             "cpu_s_per_call_minute": round(60 * spent_s / heard_s, 3),
         }
-
-
-def word_errors(said: Sequence[str], understood: Sequence[str]) -> int:
-    """Words to change, leave out or put in that make what was said of what was understood."""
-    row = list(range(len(understood) + 1))
-    for number, word in enumerate(said, 1):
-        before, row[0] = row[0], number
-        for column, other in enumerate(understood, 1):
-            before, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, before + (word != other))
-    return row[-1]
 
 
 def _cases(noise: Samples, snr_db: float, *, every: int) -> Iterator[_Case]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from parley.stt.v1 import stt_pb2, stt_pb2_grpc
 from servicekit.audio import MULAW_8K, decode_mulaw, encode_mulaw, to_float, to_int16
 from servicekit.channels import open_channel
+from toolbox.bench.edits import edits
 from toolbox.bench.tts.client import SpokenWord, Voice, speak
 from toolbox.bench.tts.service import running_voice
 from toolbox.serve import ServiceGroup, standard_specs
@@ -153,14 +154,8 @@ async def recognise(stub: stt_pb2_grpc.SpeechToTextAsyncStub, sound: bytes) -> l
 
 
 def word_errors(said: Sequence[SpokenWord], heard: Sequence[SpokenWord]) -> int:
-    """Words to change, add or remove to make one of the other (Levenshtein's distance); a word elsewhere is another."""
-    row = list(range(len(heard) + 1))
-    for index, word in enumerate(said, start=1):
-        diagonal, row[0] = row[0], index
-        for place, other in enumerate(heard, start=1):
-            cost = min(diagonal + (not _same(word, other)), row[place] + 1, row[place - 1] + 1)
-            diagonal, row[place] = row[place], cost
-    return row[-1]
+    """Words to change, add or remove to make one of the other; a word that is heard elsewhere is another."""
+    return edits(said, heard, _same)
 
 
 def _same(said: SpokenWord, heard: SpokenWord) -> bool:
